@@ -1,0 +1,188 @@
+/**
+ * Where cached bytes live: the port behind {@link "./Cache.ts"}, batch first.
+ *
+ * A store never owns the truth. It may lose an entry at any time, it must not serve one past its time to live, and
+ * {@link CacheStore.Service.invalidate} must win over a write whose value was loaded before it.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+/**
+ * The store could not answer. A cache counts it and goes on without the store.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CacheStoreError extends Schema.TaggedError<CacheStoreError>()("CacheStoreError", {
+  reason: Schema.Literals(["Timeout", "Closed", "Open", "Server", "Auth"]),
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  /** A store error never fails the work that met it, so it never asks for a retry. */
+  get retryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * One value to write.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry {
+  readonly key: string
+  readonly value: Uint8Array
+  /** Milliseconds until the store forgets it. */
+  readonly ttl: number
+  /** Epoch milliseconds at which loading began: an invalidation at or after it refuses the write. */
+  readonly ifLoadedAfter?: number | undefined
+}
+
+/**
+ * A cache store.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CacheStore extends Context.Service<
+  CacheStore,
+  {
+    /** What a hit here is called in a result and in metrics: `memory`, `redis`. */
+    readonly name: string
+    /** One round trip. The answer at `i` belongs to `keys[i]`; `undefined` is a miss. */
+    readonly getMany: (
+      keys: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, CacheStoreError>
+    /** One round trip. Later entries of one key win. */
+    readonly setMany: (entries: ReadonlyArray<Entry>) => Effect.Effect<void, CacheStoreError>
+    /** Forgets the keys and refuses writes loaded at or before `at` (epoch milliseconds) for {@link fence}. */
+    readonly invalidate: (keys: ReadonlyArray<string>, at: number) => Effect.Effect<void, CacheStoreError>
+    /** Waits until the store can answer, at most so long; never fails. */
+    readonly ready: (within: Duration.Input) => Effect.Effect<boolean>
+  }
+>()("@leat/core/CacheStore") {}
+
+/**
+ * How long an invalidation is remembered, in milliseconds: longer than any load takes.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const fence = 30_000
+
+/**
+ * Bounds of {@link layerMemory}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MemoryOptions {
+  /** Most entries kept; the least recently used goes first. Default 100,000. */
+  readonly maxEntries?: number | undefined
+  /** Most bytes of keys and values kept. Default 64 MiB. */
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * A store in this process: bounded, least recently used out first, lost when the process ends.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<CacheStore> =>
+  Layer.effect(
+    CacheStore,
+    Effect.map(Clock.Clock, (clock) => {
+      const memory = new Memory(options)
+      return CacheStore.of({
+        name: "memory",
+        getMany: (keys) => Effect.sync(() => keys.map((key) => memory.get(key, clock.currentTimeMillisUnsafe()))),
+        setMany: (entries) =>
+          Effect.sync(() => {
+            for (const entry of entries) memory.set(entry, clock.currentTimeMillisUnsafe())
+          }),
+        invalidate: (keys, at) =>
+          Effect.sync(() => {
+            for (const key of keys) memory.invalidate(key, at, clock.currentTimeMillisUnsafe())
+          }),
+        ready: () => Effect.succeed(true)
+      })
+    })
+  )
+
+interface Held {
+  readonly value: Uint8Array
+  readonly expires: number
+  readonly bytes: number
+}
+
+/** A `Map` iterates in insertion order, so re-inserting on a read makes its first key the least recently used. */
+class Memory {
+  readonly held = new Map<string, Held>()
+  readonly fences = new Map<string, { readonly at: number; readonly expires: number }>()
+  readonly maxEntries: number
+  readonly maxBytes: number
+  bytes = 0
+
+  constructor(options: MemoryOptions) {
+    this.maxEntries = options.maxEntries ?? 100_000
+    this.maxBytes = options.maxBytes ?? 64 * 1024 * 1024
+  }
+
+  get(key: string, now: number): Uint8Array | undefined {
+    const held = this.held.get(key)
+    if (held === undefined) return undefined
+    this.held.delete(key)
+    if (held.expires <= now) {
+      this.bytes -= held.bytes
+      return undefined
+    }
+    this.held.set(key, held)
+    return held.value
+  }
+
+  set(entry: Entry, now: number): void {
+    const fenced = this.fences.get(entry.key)
+    if (fenced !== undefined && fenced.expires > now && entry.ifLoadedAfter !== undefined) {
+      if (entry.ifLoadedAfter <= fenced.at) return
+    }
+    this.forget(entry.key)
+    const bytes = entry.value.length + entry.key.length
+    if (entry.ttl <= 0 || bytes > this.maxBytes) return
+    this.held.set(entry.key, { value: entry.value, expires: now + entry.ttl, bytes })
+    this.bytes += bytes
+    this.shrink()
+  }
+
+  invalidate(key: string, at: number, now: number): void {
+    this.forget(key)
+    // Fences are in order of their end, for all live equally long: the expired ones are at the front.
+    for (const [old, fenced] of this.fences) {
+      if (fenced.expires > now) break
+      this.fences.delete(old)
+    }
+    this.fences.delete(key)
+    this.fences.set(key, { at, expires: now + fence })
+  }
+
+  forget(key: string): void {
+    const held = this.held.get(key)
+    if (held === undefined) return
+    this.held.delete(key)
+    this.bytes -= held.bytes
+  }
+
+  shrink(): void {
+    for (const key of this.held.keys()) {
+      if (this.held.size <= this.maxEntries && this.bytes <= this.maxBytes) return
+      this.forget(key)
+    }
+  }
+}
