@@ -18,11 +18,12 @@ import * as Undecodable from "./Undecodable.ts"
 export interface Emitted<out Tag extends string = string> {
   readonly type: Tag
   readonly version: number
+  readonly payload: unknown
   /** The lane key. */
   readonly key: string
   /** The key to put on the wire. */
   readonly partitionKey: string
-  /** The payload in its JSON form. */
+  /** The payload in its JSON form. Throws where the payload breaks its own schema: a defect of the handler. */
   readonly data: unknown
 }
 
@@ -43,7 +44,7 @@ export interface Event<out Tag extends string, in out A> {
   readonly id: (payload: A) => string
   /** Decodes the JSON form of a payload written by `version`. Never throws. */
   readonly decode: (data: unknown, version: number) => Result.Result<A, Undecodable.Undecodable>
-  /** The event as a handler returns it. Throws on a payload that breaks its own schema: a defect of the caller. */
+  /** The event as a handler returns it. */
   readonly make: (payload: A) => Emitted<Tag>
 }
 
@@ -118,6 +119,30 @@ export const make = <const Tag extends string, A, I>(
   const version = options.version ?? 1
   const partitionKey = options.partitionKey ?? options.key
   const encode = Schema.encodeSync(codec)
+
+  // Key and JSON form are computed when the outbox asks: a worker whose events nobody publishes doesn't pay for them.
+  class EmittedEvent implements Emitted<Tag> {
+    readonly payload: A
+    constructor(payload: A) {
+      this.payload = payload
+    }
+    get type(): Tag {
+      return tag
+    }
+    get version(): number {
+      return version
+    }
+    get key(): string {
+      return options.key(this.payload)
+    }
+    get partitionKey(): string {
+      return partitionKey(this.payload)
+    }
+    get data(): unknown {
+      return encode(this.payload)
+    }
+  }
+
   return {
     tag,
     version,
@@ -125,13 +150,7 @@ export const make = <const Tag extends string, A, I>(
     partitionKey,
     id: options.id,
     decode: decoder(tag, codec, version, options.upcasters ?? {}),
-    make: (payload) => ({
-      type: tag,
-      version,
-      key: options.key(payload),
-      partitionKey: partitionKey(payload),
-      data: encode(payload)
-    })
+    make: (payload) => new EmittedEvent(payload)
   }
 }
 

@@ -1,0 +1,146 @@
+/**
+ * What became of a delivery.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+
+import type * as Event from "./Event.ts"
+
+/**
+ * The handler succeeded; what it returned is the outbox.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handled {
+  readonly _tag: "Handled"
+  readonly emitted: ReadonlyArray<Event.Emitted>
+}
+
+/**
+ * This id was settled before; the handler did not run again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Duplicate {
+  readonly _tag: "Duplicate"
+}
+
+/**
+ * The failure was recorded and the lane went on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Skipped {
+  readonly _tag: "Skipped"
+  readonly reason: string
+}
+
+/**
+ * The event waits, in the journal or with a dead-letter sink; with a journal all that follow on its key wait behind it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Parked {
+  readonly _tag: "Parked"
+  readonly reason: string
+  /** Epoch milliseconds before which a redrive should not try. */
+  readonly notBefore?: number
+}
+
+/**
+ * Not settled: the transport delivers it again, or hands it to its own on-failure destination.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Failed {
+  readonly _tag: "Failed"
+  readonly cause: Cause.Cause<unknown>
+  readonly retryable: boolean
+}
+
+/**
+ * Not settled and never begun: an earlier event of its key failed, or the time ran out.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Unstarted {
+  readonly _tag: "Unstarted"
+}
+
+/**
+ * What became of a delivery.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome = Handled | Duplicate | Skipped | Parked | Failed | Unstarted
+
+/**
+ * What became of a batch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BatchResult {
+  /** `outcomes[i]` belongs to the delivery at `i`. */
+  readonly outcomes: ReadonlyArray<Outcome>
+  /** Length of the longest prefix that is settled: what a transport may acknowledge. */
+  readonly settledPrefix: number
+}
+
+/** @category constructors @since 0.1.0 */
+export const handled = (emitted: ReadonlyArray<Event.Emitted>): Handled =>
+  emitted.length === 0 ? handledNothing : { _tag: "Handled", emitted }
+
+const handledNothing: Handled = { _tag: "Handled", emitted: [] }
+
+/** @category constructors @since 0.1.0 */
+export const duplicate: Duplicate = { _tag: "Duplicate" }
+
+/** @category constructors @since 0.1.0 */
+export const unstarted: Unstarted = { _tag: "Unstarted" }
+
+/** @category constructors @since 0.1.0 */
+export const skipped = (reason: string): Skipped => ({ _tag: "Skipped", reason })
+
+/** @category constructors @since 0.1.0 */
+export const parked = (reason: string): Parked => ({ _tag: "Parked", reason })
+
+/** @category constructors @since 0.1.0 */
+export const failed = (cause: Cause.Cause<unknown>, retryable: boolean): Failed => ({
+  _tag: "Failed",
+  cause,
+  retryable
+})
+
+/**
+ * Whether a delivery may be acknowledged.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isSettled = (outcome: Outcome): boolean => outcome._tag !== "Failed" && outcome._tag !== "Unstarted"
+
+/**
+ * The result of a batch from its outcomes.
+ *
+ * ```ts
+ * import * as Outcome from "@leat/core/Outcome"
+ *
+ * Outcome.result([Outcome.duplicate, Outcome.unstarted, Outcome.duplicate]).settledPrefix // => 1
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const result = (outcomes: ReadonlyArray<Outcome>): BatchResult => {
+  const firstUnsettled = outcomes.findIndex((outcome) => !isSettled(outcome))
+  return { outcomes, settledPrefix: firstUnsettled === -1 ? outcomes.length : firstUnsettled }
+}
