@@ -1,0 +1,383 @@
+/**
+ * The calls to Kinesis that Leat makes, each with its typed error, on the AWS SDK.
+ *
+ * A call is one attempt: who calls knows what order and what deadline a repeat must respect.
+ *
+ * @since 0.1.0
+ */
+import * as Sdk from "@aws-sdk/client-kinesis"
+import { NodeHttpHandler } from "@smithy/node-http-handler"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+import * as KinesisError from "./KinesisError.ts"
+
+/**
+ * A record as it lies in a shard.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Record {
+  readonly sequenceNumber: string
+  readonly partitionKey: string
+  readonly data: Uint8Array
+  /** `ApproximateArrivalTimestamp` in epoch milliseconds. It need not grow along a shard. */
+  readonly arrival: number
+}
+
+/**
+ * A shard and where it came from.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Shard {
+  readonly shardId: string
+  /** None, one (split) or both (merge) of its parents. They may have expired from the stream. */
+  readonly parents: ReadonlyArray<string>
+  /** A closed shard takes no more records. */
+  readonly closed: boolean
+}
+
+/**
+ * Where reading of a shard begins.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Position =
+  | { readonly _tag: "TrimHorizon" }
+  | { readonly _tag: "Latest" }
+  | { readonly _tag: "AtTimestamp"; readonly at: number }
+  | { readonly _tag: "At"; readonly sequenceNumber: string }
+  | { readonly _tag: "After"; readonly sequenceNumber: string }
+
+/**
+ * One page of a shard.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Page {
+  readonly records: ReadonlyArray<Record>
+  /** Absent at the end of a closed shard. */
+  readonly next: string | undefined
+  readonly millisBehindLatest: number
+  /** The shards that continue this one, given at its end. */
+  readonly children: ReadonlyArray<string>
+}
+
+/**
+ * A record to put.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry {
+  readonly data: Uint8Array
+  readonly partitionKey: string
+}
+
+/**
+ * What became of an entry: where it lies, or AWS's code of the failure.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Put =
+  | { readonly _tag: "Accepted"; readonly shardId: string; readonly sequenceNumber: string }
+  | { readonly _tag: "Rejected"; readonly code: string; readonly message: string }
+
+/**
+ * A stream in short.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Summary {
+  readonly streamArn: string
+  readonly status: string
+  /** In milliseconds. */
+  readonly retention: number
+  readonly openShards: number
+  /** Largest record of the stream, key and data. 1 MiB unless the stream was raised to at most 10 MiB. */
+  readonly maxRecordBytes: number
+  /** `AUTO` ignores partition keys: then no order holds. */
+  readonly ignoresPartitionKeys: boolean
+}
+
+/**
+ * The calls.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class KinesisClient extends Context.Service<
+  KinesisClient,
+  {
+    /** The answer at `i` belongs to `entries[i]`. At most 500 entries and 10 MiB. */
+    readonly putRecords: (
+      stream: string,
+      entries: ReadonlyArray<Entry>
+    ) => Effect.Effect<ReadonlyArray<Put>, KinesisError.KinesisError>
+    /** All pages. */
+    readonly listShards: (stream: string) => Effect.Effect<ReadonlyArray<Shard>, KinesisError.KinesisError>
+    /** Good for five minutes. */
+    readonly getShardIterator: (
+      stream: string,
+      shardId: string,
+      position: Position
+    ) => Effect.Effect<string, KinesisError.KinesisError>
+    readonly getRecords: (iterator: string, limit: number) => Effect.Effect<Page, KinesisError.KinesisError>
+    readonly describeStreamSummary: (stream: string) => Effect.Effect<Summary, KinesisError.KinesisError>
+    readonly createStream: (stream: string, shards: number) => Effect.Effect<void, KinesisError.KinesisError>
+  }
+>()("@leat/transport-kinesis/KinesisClient") {}
+
+/**
+ * How to reach Kinesis.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Default: AWS. With `http://` the client speaks HTTP/1.1, which emulators need. */
+  readonly endpoint?: string | undefined
+  /** Default: the SDK's chain; `us-east-1` for a loopback endpoint. */
+  readonly region?: string | undefined
+  /** Default: the SDK's chain; made-up ones for a loopback `http://` endpoint. */
+  readonly credentials?:
+    | {
+        readonly accessKeyId: string
+        readonly secretAccessKey: Redacted.Redacted
+        readonly sessionToken?: Redacted.Redacted | undefined
+      }
+    | "chain"
+    | undefined
+  /** How long one call may take. Default 10 seconds. */
+  readonly requestTimeout?: Duration.Input | undefined
+}
+
+/**
+ * A client with options of the program's.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<KinesisClient> =>
+  Layer.effect(
+    KinesisClient,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => new Sdk.KinesisClient(sdkConfig(options))),
+        (sdk) => Effect.sync(() => sdk.destroy())
+      ),
+      fromSdk
+    )
+  )
+
+const settings = Config.all({
+  endpoint: Config.option(Config.URL("KINESIS_ENDPOINT")),
+  region: Config.option(Config.NonEmptyString("AWS_REGION")),
+  accessKey: Config.option(Config.NonEmptyString("AWS_ACCESS_KEY_ID")),
+  profile: Config.option(Config.NonEmptyString("AWS_PROFILE"))
+})
+
+/**
+ * A client from the environment: `KINESIS_ENDPOINT`, `AWS_REGION`, and the SDK's own chain for credentials.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig: Layer.Layer<KinesisClient, Config.ConfigError> = Layer.unwrap(
+  Effect.map(settings, (found) =>
+    layer({
+      endpoint: Option.getOrUndefined(Option.map(found.endpoint, (url) => url.href)),
+      region: Option.getOrUndefined(found.region),
+      credentials: Option.isSome(found.accessKey) || Option.isSome(found.profile) ? "chain" : undefined
+    })
+  )
+)
+
+/**
+ * Whether an endpoint is plain HTTP on this machine: the only place made-up credentials may go to.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const isLoopback = (endpoint: string): boolean =>
+  URL.canParse(endpoint) && /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(new URL(endpoint).origin)
+
+const sdkConfig = (options: Options): Sdk.KinesisClientConfig => {
+  const { endpoint, region } = options
+  const requestTimeout = Duration.toMillis(options.requestTimeout ?? "10 seconds")
+  const loopback = endpoint !== undefined && isLoopback(endpoint)
+  const credentials = options.credentials ?? (loopback ? madeUp : "chain")
+  return {
+    maxAttempts: 1,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? (loopback ? { region: "us-east-1" } : {}) : { region }),
+    ...(credentials === "chain" ? {} : { credentials: exposed(credentials) }),
+    // HTTP/2, the SDK's default for Kinesis, needs TLS: over http:// it fails with a protocol error.
+    requestHandler:
+      endpoint?.startsWith("http://") === true ? new NodeHttpHandler({ requestTimeout }) : { requestTimeout }
+  }
+}
+
+const madeUp = { accessKeyId: "local", secretAccessKey: Redacted.make("local") }
+
+const exposed = (credentials: Exclude<Options["credentials"], "chain" | undefined>) => ({
+  accessKeyId: credentials.accessKeyId,
+  secretAccessKey: Redacted.value(credentials.secretAccessKey),
+  ...(credentials.sessionToken === undefined ? {} : { sessionToken: Redacted.value(credentials.sessionToken) })
+})
+
+/** AWS takes a name or an ARN, in different fields. */
+const named = (stream: string): { readonly StreamName: string } | { readonly StreamARN: string } =>
+  stream.startsWith("arn:") ? { StreamARN: stream } : { StreamName: stream }
+
+const call =
+  (sdk: Sdk.KinesisClient) =>
+  <A>(
+    operation: string,
+    run: (client: Sdk.KinesisClient, abort: { readonly abortSignal: AbortSignal }) => Promise<A>
+  ): Effect.Effect<A, KinesisError.KinesisError> =>
+    Effect.tryPromise({
+      try: (abortSignal) => run(sdk, { abortSignal }),
+      catch: (cause) => KinesisError.fromThrown(operation, cause)
+    })
+
+type Call = ReturnType<typeof call>
+
+const fromSdk = (sdk: Sdk.KinesisClient): KinesisClient["Service"] => {
+  const ask = call(sdk)
+  return {
+    putRecords: putRecords(ask),
+    listShards: (stream) => listShards(ask, stream),
+    getShardIterator: getShardIterator(ask),
+    getRecords: getRecords(ask),
+    describeStreamSummary: describeStreamSummary(ask),
+    createStream: (stream, shards) =>
+      Effect.asVoid(
+        ask("CreateStream", (client, abort) =>
+          client.send(new Sdk.CreateStreamCommand({ StreamName: stream, ShardCount: shards }), abort)
+        )
+      )
+  }
+}
+
+const putRecords =
+  (ask: Call): KinesisClient["Service"]["putRecords"] =>
+  (stream, entries) =>
+    Effect.map(
+      ask("PutRecords", (client, abort) =>
+        client.send(
+          new Sdk.PutRecordsCommand({
+            ...named(stream),
+            Records: entries.map((entry) => ({ Data: entry.data, PartitionKey: entry.partitionKey }))
+          }),
+          abort
+        )
+      ),
+      (output) => entries.map((_, index) => put(output.Records?.[index]))
+    )
+
+const put = (result: Sdk.PutRecordsResultEntry | undefined): Put =>
+  result?.SequenceNumber === undefined
+    ? {
+        _tag: "Rejected",
+        code: result?.ErrorCode ?? "InternalFailure",
+        message: result?.ErrorMessage ?? "the answer has no result for this entry"
+      }
+    : { _tag: "Accepted", shardId: result.ShardId ?? "", sequenceNumber: result.SequenceNumber }
+
+const listShards = Effect.fnUntraced(function* (ask: Call, stream: string) {
+  const shards: Array<Shard> = []
+  let token: string | undefined
+  do {
+    // With a token AWS refuses the stream's name.
+    const input: Sdk.ListShardsCommandInput = token === undefined ? named(stream) : { NextToken: token }
+    const output = yield* ask("ListShards", (client, abort) => client.send(new Sdk.ListShardsCommand(input), abort))
+    for (const shard of output.Shards ?? []) shards.push(fromShard(shard))
+    token = output.NextToken
+  } while (token !== undefined)
+  return shards
+})
+
+const fromShard = (shard: Sdk.Shard): Shard => ({
+  shardId: shard.ShardId ?? "",
+  parents: [shard.ParentShardId, shard.AdjacentParentShardId].filter((id) => id !== undefined),
+  closed: shard.SequenceNumberRange?.EndingSequenceNumber !== undefined
+})
+
+const getShardIterator =
+  (ask: Call): KinesisClient["Service"]["getShardIterator"] =>
+  (stream, shardId, position) =>
+    Effect.map(
+      ask("GetShardIterator", (client, abort) =>
+        client.send(new Sdk.GetShardIteratorCommand({ ...named(stream), ShardId: shardId, ...start(position) }), abort)
+      ),
+      (output) => output.ShardIterator ?? ""
+    )
+
+const start = (
+  position: Position
+): Pick<Sdk.GetShardIteratorCommandInput, StartFields> & { ShardIteratorType: Sdk.ShardIteratorType } => {
+  if (position._tag === "TrimHorizon") return { ShardIteratorType: "TRIM_HORIZON" }
+  if (position._tag === "Latest") return { ShardIteratorType: "LATEST" }
+  if (position._tag === "AtTimestamp") {
+    return { ShardIteratorType: "AT_TIMESTAMP", Timestamp: DateTime.toDateUtc(DateTime.makeUnsafe(position.at)) }
+  }
+  return {
+    ShardIteratorType: position._tag === "At" ? "AT_SEQUENCE_NUMBER" : "AFTER_SEQUENCE_NUMBER",
+    StartingSequenceNumber: position.sequenceNumber
+  }
+}
+
+type StartFields = "StartingSequenceNumber" | "Timestamp"
+
+const getRecords =
+  (ask: Call): KinesisClient["Service"]["getRecords"] =>
+  (iterator, limit) =>
+    Effect.map(
+      ask("GetRecords", (client, abort) =>
+        client.send(new Sdk.GetRecordsCommand({ ShardIterator: iterator, Limit: limit }), abort)
+      ),
+      (output) => ({
+        records: (output.Records ?? []).map(fromRecord),
+        next: output.NextShardIterator,
+        millisBehindLatest: output.MillisBehindLatest ?? 0,
+        children: (output.ChildShards ?? []).map((child) => child.ShardId ?? "")
+      })
+    )
+
+const fromRecord = (record: Sdk._Record): Record => ({
+  sequenceNumber: record.SequenceNumber ?? "",
+  partitionKey: record.PartitionKey ?? "",
+  data: record.Data ?? new Uint8Array(0),
+  arrival: record.ApproximateArrivalTimestamp?.getTime() ?? 0
+})
+
+const describeStreamSummary =
+  (ask: Call): KinesisClient["Service"]["describeStreamSummary"] =>
+  (stream) =>
+    Effect.map(
+      ask("DescribeStreamSummary", (client, abort) =>
+        client.send(new Sdk.DescribeStreamSummaryCommand(named(stream)), abort)
+      ),
+      ({ StreamDescriptionSummary: summary }) => ({
+        streamArn: summary?.StreamARN ?? "",
+        status: summary?.StreamStatus ?? "",
+        retention: (summary?.RetentionPeriodHours ?? 24) * 3_600_000,
+        openShards: summary?.OpenShardCount ?? 0,
+        maxRecordBytes: (summary?.MaxRecordSizeInKiB ?? 1024) * 1024,
+        ignoresPartitionKeys: summary?.RecordDistributionStrategy === "AUTO"
+      })
+    )

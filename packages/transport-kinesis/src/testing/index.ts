@@ -1,0 +1,1 @@
+export * as EmbeddedKinesis from "./EmbeddedKinesis.ts"
