@@ -1,0 +1,249 @@
+/**
+ * The HTTP contract of the recommendation service: endpoints, schemas, OpenAPI document, typed client, and the routes.
+ *
+ * **Details**
+ *
+ * - `GET /internal/recommend/{user_id}?top_n=20` and `POST /internal/recommend` are nothing but the recommender;
+ *   `GET /recommend/cached/{user_id}?top_n=20` goes through the cache.
+ * - Fixed bodies never gain members. Everything else is a header: `Cache-Status` (RFC 9211), `Server-Timing`,
+ *   `X-Leat-Source`, `X-Leat-Age-Ms`, `X-Leat-Model`.
+ * - Bad input is 422, as FastAPI answers it, with RFC 9457 problem details that name each fault and its path. A failure of
+ *   the recommender is 503 with Retry-After, 504 after a timeout, 502 after a broken answer.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as OpenApi from "effect/http-api/OpenApi"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type * as HttpServerError from "effect/http/HttpServerError"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+import * as Recommendations from "./Recommendations.ts"
+import * as Recommender from "./Recommender.ts"
+import * as Routes from "./recommenderApi/Routes.ts"
+
+/**
+ * A user: a positive integer that JSON carries without loss.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const UserId = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }))
+
+/**
+ * How many films are asked for. The upper bound is the server's, `TOP_N_MAX`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TopN = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({
+  description: "1 to TOP_N_MAX (100 by default), 20 when left out"
+})
+
+/**
+ * A ranking of the recommender.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Answer = Schema.Struct({
+  user_id: Schema.Int,
+  recommendations: Schema.Array(Schema.Int),
+  count: Schema.Int
+})
+
+/**
+ * A ranking from the cache or the recommender.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CachedAnswer = Schema.Struct({
+  ...Answer.fields,
+  from_cache: Schema.Boolean,
+  latency_ms: Schema.Int
+})
+
+/**
+ * 422: the request, and where it is wrong.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidRequest extends HttpApiError.Problem<InvalidRequest>()(
+  "InvalidRequest",
+  { type: "about:blank", status: 422, title: "Unprocessable Content" },
+  { errors: Schema.optionalKey(Schema.Array(HttpApiError.ProblemIssue)) }
+) {}
+
+/**
+ * 503: the recommender can't answer now; `Retry-After` says when to ask again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotAvailable extends HttpApiError.Problem<NotAvailable>()("NotAvailable", {
+  type: "about:blank",
+  status: 503,
+  title: "Service Unavailable"
+}) {}
+
+/**
+ * 502: the recommender broke its contract.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BadAnswer extends HttpApiError.Problem<BadAnswer>()("BadAnswer", {
+  type: "about:blank",
+  status: 502,
+  title: "Bad Gateway"
+}) {}
+
+/**
+ * 504: the recommender did not answer in time.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TimedOut extends HttpApiError.Problem<TimedOut>()("TimedOut", {
+  type: "about:blank",
+  status: 504,
+  title: "Gateway Timeout"
+}) {}
+
+const asked = {
+  params: { user_id: UserId },
+  query: { top_n: Schema.optionalKey(TopN) },
+  error: [InvalidRequest, NotAvailable, BadAnswer, TimedOut]
+} as const
+
+/**
+ * The contract.
+ *
+ * @category api
+ * @since 0.1.0
+ */
+export class Api extends HttpApi.make("recommendations")
+  .add(
+    HttpApiGroup.make("internal")
+      .add(HttpApiEndpoint.get("recommend", "/internal/recommend/:user_id", { ...asked, success: Answer }))
+      .add(
+        HttpApiEndpoint.post("recommendMany", "/internal/recommend", {
+          payload: Schema.Struct({
+            requests: Schema.Array(Schema.Struct({ user_id: UserId, top_n: Schema.optionalKey(TopN) }))
+          }),
+          success: Schema.Struct({ results: Schema.Array(Answer) }),
+          error: asked.error
+        })
+      )
+  )
+  .add(
+    HttpApiGroup.make("recommend").add(
+      HttpApiEndpoint.get("cached", "/recommend/cached/:user_id", { ...asked, success: CachedAnswer })
+    )
+  )
+  .annotate(OpenApi.Title, "Movie recommendations")
+  .annotate(OpenApi.Version, "1.0.0") {}
+
+/**
+ * The contract as an OpenAPI 3.1 document.
+ *
+ * @category api
+ * @since 0.1.0
+ */
+export const openApi: OpenApi.OpenAPISpec = OpenApi.fromApi(Api)
+
+/**
+ * A typed client of a service that keeps the contract.
+ *
+ * @category client
+ * @since 0.1.0
+ */
+export const client = (
+  baseUrl: string
+): Effect.Effect<HttpApiClient.ForApi<typeof Api>, never, HttpClient.HttpClient> => HttpApiClient.make(Api, { baseUrl })
+
+/**
+ * Options of the routes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Asked for when a request says nothing. Default 20. */
+  readonly topNDefault?: number | undefined
+  /** The most a request may ask for. Default 100. */
+  readonly topNMax?: number | undefined
+  /** The most requests in a batch. Default 1000. */
+  readonly maxRequests?: number | undefined
+  /** The deadline of a request, for the cache and the recommender below. Default 5 s. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/**
+ * What the routes need. A body that can't be read is the server's to answer: `HttpService` says 400 or 413.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Needs =
+  | HttpRouter.HttpRouter
+  | HttpRouter.Request<"Error", HttpServerError.HttpServerError>
+  | Recommender.Recommender
+  | Recommendations.Recommendations
+
+/**
+ * The routes of the contract.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<never, never, Needs> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const router = yield* HttpRouter.HttpRouter
+      const parts: Routes.Parts = {
+        recommender: yield* Recommender.Recommender,
+        recommendations: yield* Recommendations.Recommendations,
+        timeout: options.timeout ?? "5 seconds",
+        limits: {
+          topNDefault: Math.min(options.topNDefault ?? 20, options.topNMax ?? 100),
+          topNMax: options.topNMax ?? 100,
+          maxRequests: options.maxRequests ?? 1000
+        }
+      }
+      yield* router.add("GET", "/recommend/cached/:user_id", Routes.cached(parts))
+      yield* router.add("GET", "/internal/recommend/:user_id", Routes.internal(parts))
+      yield* router.add("POST", "/internal/recommend", Routes.batch(parts))
+    })
+  )
+
+/**
+ * The routes, bounded by `TOP_N_MAX` (100).
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (options: Omit<Options, "topNMax"> = {}): Layer.Layer<never, Config.ConfigError, Needs> =>
+  Layer.unwrap(Effect.map(topNMax, (found) => layer({ ...options, topNMax: found })))
+
+/**
+ * `TOP_N_MAX`.
+ *
+ * @category config
+ * @since 0.1.0
+ */
+export const topNMax: Config.Config<number> = Config.schema(
+  Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1000 })),
+  "TOP_N_MAX"
+).pipe(Config.withDefault(100))

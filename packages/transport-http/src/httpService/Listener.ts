@@ -1,0 +1,97 @@
+import * as Http from "node:http"
+import type * as Net from "node:net"
+
+/**
+ * The node:http server under a service: time limits, broken requests, and the end of it.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+
+import * as Problem from "../Problem.ts"
+import type * as Guard from "./Guard.ts"
+
+/**
+ * Time limits of a connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Timeouts {
+  readonly headers: Duration.Duration
+  readonly request: Duration.Duration
+  readonly keepAlive: Duration.Duration
+  readonly drain: Duration.Duration
+  readonly drainDelay: Duration.Duration
+}
+
+/**
+ * A server that cuts slow senders off and answers what is no HTTP with problem details.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (timeouts: Timeouts): Http.Server => {
+  const headersTimeout = Duration.toMillis(timeouts.headers)
+  const server = Http.createServer({
+    headersTimeout,
+    requestTimeout: Math.max(headersTimeout, Duration.toMillis(timeouts.request)),
+    keepAliveTimeout: Duration.toMillis(timeouts.keepAlive),
+    // Node looks for slow senders this often; 30 s, its default, would stretch a limit of 10 s to 40.
+    connectionsCheckingInterval: Math.min(5000, Math.max(50, headersTimeout / 2))
+  })
+  server.on("clientError", refuse)
+  return server
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408
+}
+
+const refuse = (error: Error & { readonly code?: string }, socket: Net.Socket | NodeJS.ReadWriteStream): void => {
+  if (error.code === "ECONNRESET" || !socket.writable) return destroy(socket)
+  const status = statuses[error.code ?? ""] ?? 400
+  const body = JSON.stringify(Problem.make(status))
+  socket.end(
+    `HTTP/1.1 ${status} ${Problem.titles[status] ?? ""}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  )
+}
+
+const destroy = (socket: Net.Socket | NodeJS.ReadWriteStream): void => {
+  if ("destroy" in socket) socket.destroy()
+}
+
+/**
+ * Ends a server: it says that it drains, keeps listening for `drainDelay` so that load balancers notice, then takes no new
+ * connection, waits for requests in flight, and cuts what is left after `drain`.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const drain = (server: Http.Server, state: Guard.State, timeouts: Timeouts): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    state.draining = true
+    if (Duration.toMillis(timeouts.drainDelay) > 0) yield* Effect.sleep(timeouts.drainDelay)
+    if (!server.listening) return
+    // A finalizer runs uninterruptibly: without this the timeout would wait for what it should cut.
+    yield* Effect.timeoutOrElse(Effect.interruptible(closed(server)), {
+      duration: timeouts.drain,
+      orElse: () => cut(server, state)
+    })
+  })
+
+const closed = (server: Http.Server): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+  })
+
+const cut = (server: Http.Server, state: Guard.State): Effect.Effect<void> =>
+  Effect.andThen(
+    Effect.logWarning(`drain timed out, ${state.inFlight} requests cut`),
+    // Node stops its own check for slow senders at close(): without this, one half-sent request holds the process.
+    Effect.sync(() => server.closeAllConnections())
+  )
