@@ -28,9 +28,12 @@ export interface Codec {
  * @category references
  * @since 0.1.0
  */
-export const Wire: Context.Reference<Codec | undefined> = Context.Reference<Codec | undefined>("@leat/core/Codec/Wire", {
-  defaultValue: () => undefined
-})
+export const Wire: Context.Reference<Codec | undefined> = Context.Reference<Codec | undefined>(
+  "@leat/core/Codec/Wire",
+  {
+    defaultValue: () => undefined
+  }
+)
 
 /**
  * Reads and writes every delivery of the program with one codec.
@@ -84,7 +87,10 @@ export const cloudEvents = (limits: Limits = {}): Codec => ({
  * @category constructors
  * @since 0.1.0
  */
-export const jsonOrCloudEvents = (event: { readonly tag: string; readonly version: number }, limits: Limits = {}): Codec => ({
+export const jsonOrCloudEvents = (
+  event: { readonly tag: string; readonly version: number },
+  limits: Limits = {}
+): Codec => ({
   name: "json | cloudevents",
   decode: decodeWith(limits, (value) => (isCloudEvent(value) ? fromCloudEvent(value) : plain(event, value))),
   encode: cloudEvents().encode
@@ -102,7 +108,9 @@ const decodeWith =
     try {
       value = JSON.parse(decoder.decode(bytes))
     } catch (error) {
-      return Undecodable.invalid(`not JSON in UTF-8: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`)
+      return Undecodable.invalid(
+        `not JSON in UTF-8: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`
+      )
     }
     return read(value)
   }
@@ -130,14 +138,15 @@ const text = (event: { readonly [name: string]: unknown }, name: string): string
 const fromCloudEvent = (value: unknown): Envelope.Envelope | Undecodable.Undecodable => {
   if (!isCloudEvent(value)) return Undecodable.invalid("not a CloudEvent: `specversion` is missing")
   const specversion = text(value, "specversion")
-  if (specversion !== "1.0") return Undecodable.invalid("`specversion` must be the string \"1.0\"")
+  if (specversion !== "1.0") return Undecodable.invalid('`specversion` must be the string "1.0"')
   const type = text(value, "type")
   const id = text(value, "id")
   if (type === undefined || id === undefined) {
     return Undecodable.invalid("a CloudEvent needs `type` and `id`, non-empty strings")
   }
   const version = value["dataversion"] === undefined ? 1 : Number(value["dataversion"])
-  if (!Number.isSafeInteger(version) || version < 1) return Undecodable.invalid("`dataversion` must be an integer from 1")
+  if (!Number.isSafeInteger(version) || version < 1)
+    return Undecodable.invalid("`dataversion` must be an integer from 1")
   if (value["data_base64"] !== undefined) return Undecodable.invalid("`data_base64` is not JSON data")
   return {
     id,

@@ -47,12 +47,14 @@ export interface FailurePolicy {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: {
-  readonly permanent?: Action | undefined
-  readonly transient?: Action | undefined
-  readonly maxAttempts?: number | undefined
-  readonly maxHold?: Duration.Input | undefined
-} = {}): FailurePolicy => ({
+export const make = (
+  options: {
+    readonly permanent?: Action | undefined
+    readonly transient?: Action | undefined
+    readonly maxAttempts?: number | undefined
+    readonly maxHold?: Duration.Input | undefined
+  } = {}
+): FailurePolicy => ({
   permanent: options.permanent ?? "park",
   transient: options.transient ?? "halt",
   maxAttempts: options.maxAttempts ?? Infinity,

@@ -43,11 +43,13 @@ export interface RetryPolicy {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: {
-  readonly attempts?: number | undefined
-  readonly base?: Duration.Input | undefined
-  readonly cap?: Duration.Input | undefined
-} = {}): RetryPolicy => ({
+export const make = (
+  options: {
+    readonly attempts?: number | undefined
+    readonly base?: Duration.Input | undefined
+    readonly cap?: Duration.Input | undefined
+  } = {}
+): RetryPolicy => ({
   attempts: options.attempts ?? 3,
   base: options.base === undefined ? 50 : Duration.toMillis(options.base),
   cap: options.cap === undefined ? 2_000 : Duration.toMillis(options.cap)

@@ -1,10 +1,10 @@
+import type * as Schema from "effect/Schema"
 /**
  * Why a delivery could not be read: a value, not a throw.
  *
  * @since 0.1.0
  */
 import * as SchemaIssue from "effect/SchemaIssue"
-import type * as Schema from "effect/Schema"
 
 /**
  * One fault in a payload and where it is.
@@ -48,11 +48,17 @@ export const tooLarge = (bytes: number, limit: number): Undecodable =>
 
 /** @category constructors @since 0.1.0 */
 export const unknownEvent = (type: string, known: ReadonlyArray<string>): Undecodable =>
-  new Undecodable("UnknownEvent", `no handler for the event ${JSON.stringify(type.slice(0, 128))}; known: ${known.join(", ")}`)
+  new Undecodable(
+    "UnknownEvent",
+    `no handler for the event ${JSON.stringify(type.slice(0, 128))}; known: ${known.join(", ")}`
+  )
 
 /** @category constructors @since 0.1.0 */
 export const newerVersion = (tag: string, version: number, current: number): Undecodable =>
-  new Undecodable("NewerVersion", `${tag} has version ${version}, this program knows up to ${current}: deploy the newer one`)
+  new Undecodable(
+    "NewerVersion",
+    `${tag} has version ${version}, this program knows up to ${current}: deploy the newer one`
+  )
 
 /** @category constructors @since 0.1.0 */
 export const noUpcaster = (tag: string, version: number): Undecodable =>

@@ -63,6 +63,18 @@ export interface FlushFailed {
 }
 
 /**
+ * A `prepare` died; handlers fetched for themselves.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PrepareFailed {
+  readonly _tag: "PrepareFailed"
+  readonly worker: string
+  readonly reason: string
+}
+
+/**
  * A handler is tried again.
  *
  * @category models
@@ -81,7 +93,7 @@ export interface HandlerRetried {
  * @category models
  * @since 0.1.0
  */
-export type WorkerEvent = BatchFinished | BatchAborted | FlushFailed | HandlerRetried
+export type WorkerEvent = BatchFinished | BatchAborted | PrepareFailed | FlushFailed | HandlerRetried
 
 /**
  * Reads what workers do.

@@ -1,0 +1,62 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+
+/**
+ * Calls that share a key take turns in order of arrival; calls that share none run side by side.
+ *
+ * A call takes its place behind the last holder of each of its keys in one synchronous step, so two calls can never wait
+ * for each other.
+ */
+export interface KeyedTurns {
+  readonly take: <A, E, R>(keys: Iterable<string>, self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+export const make = (): KeyedTurns => {
+  const last = new Map<string, Deferred.Deferred<void>>()
+
+  const enter = (keys: Iterable<string>, mine: Deferred.Deferred<void>): ReadonlySet<Deferred.Deferred<void>> => {
+    const before = new Set<Deferred.Deferred<void>>()
+    for (const key of keys) {
+      const holder = last.get(key)
+      if (holder !== undefined) before.add(holder)
+      last.set(key, mine)
+    }
+    return before
+  }
+
+  const leave = (keys: Iterable<string>, mine: Deferred.Deferred<void>): void => {
+    for (const key of keys) if (last.get(key) === mine) last.delete(key)
+    Deferred.doneUnsafe(mine, Effect.void)
+  }
+
+  return {
+    take: (keys, self) =>
+      Effect.suspend(() => {
+        const mine = Deferred.makeUnsafe<void>()
+        const before = enter(keys, mine)
+        const waited =
+          before.size === 0
+            ? self
+            : Effect.andThen(
+                Effect.forEach(before, (holder) => Deferred.await(holder), { discard: true }),
+                self
+              )
+        // Leaving before the holders in front have left would let the next call overtake them: an interrupted call
+        // keeps its place until they are gone.
+        return Effect.onExit(waited, () =>
+          Effect.suspend(() => {
+            const ahead = [...before].filter((holder) => !Deferred.isDoneUnsafe(holder))
+            if (ahead.length === 0) return Effect.sync(() => leave(keys, mine))
+            return Effect.asVoid(
+              Effect.forkDetach(
+                Effect.andThen(
+                  Effect.forEach(ahead, (holder) => Deferred.await(holder), { discard: true }),
+                  Effect.sync(() => leave(keys, mine))
+                )
+              )
+            )
+          })
+        )
+      })
+  }
+}

@@ -1,0 +1,29 @@
+import * as Effect from "effect/Effect"
+
+import type { JournalError } from "../../Journal.ts"
+import * as Outcome from "../../Outcome.ts"
+import type { BatchRun } from "./BatchRun.ts"
+
+/** One read: where each lane's stream stands, and which deliveries were settled before. */
+export const open = (run: BatchRun): Effect.Effect<void, JournalError> => {
+  const { journal } = run.environment
+  if (!journal.durable) return Effect.void
+  const lanes = [...run.lanes.values()]
+  const requests = lanes.map((lane) => ({
+    key: lane.key,
+    deliveries: lane.works.map((work) => ({ type: work.tag, id: work.id }))
+  }))
+  return Effect.map(journal.open(run.definition.name, requests), (heads) => {
+    for (let index = 0; index < lanes.length; index++) {
+      const lane = lanes[index]
+      const head = heads[index]
+      if (lane === undefined || head === undefined) continue
+      lane.expected = head.version
+      lane.parked = head.parked > 0
+      head.known?.forEach((outcome, at) => {
+        const work = lane.works[at]
+        if (outcome !== undefined && work !== undefined) run.outcomes[work.index] = Outcome.duplicate
+      })
+    }
+  })
+}
