@@ -1,0 +1,44 @@
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+import type { Surroundings } from "./Program.ts"
+
+const inRepository = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+
+const lambda = inRepository("apps/kinesis-lambda")
+
+/** Where the app's build may leave what is deployed. */
+const bundles = ["bundle/index.mjs", "dist/index.mjs", "dist/bundle/index.mjs"].map((path) => `${lambda}/${path}`)
+
+/** Builds the Lambda's bundle anew, or numbers of an old one would be read as today's. Throws what the build printed. */
+export const buildLambda = () => {
+  const script = `${lambda}/scripts/bundle.ts`
+  if (process.env["LEAT_LAMBDA_BUNDLE"] !== undefined || !existsSync(script)) return
+  const { status, stderr } = spawnSync(process.execPath, [script], { cwd: lambda, encoding: "utf8" })
+  if (status !== 0) throw new Error(`apps/kinesis-lambda doesn't build:\n${stderr}`)
+}
+
+/** Where the bundle that is deployed lies, if it was built; `LEAT_LAMBDA_BUNDLE` names another one. */
+export const lambdaBundle = (): string | undefined =>
+  [process.env["LEAT_LAMBDA_BUNDLE"], ...bundles].find((path) => path !== undefined && existsSync(path))
+
+/** The module whose `handler` is measured: the bundle, since that is what runs on AWS, else the app's source. */
+export const lambdaModule = () => lambdaBundle() ?? `${lambda}/src/main.ts`
+
+/** The program of the HTTP service. */
+export const httpServer = () => inRepository("apps/http-server/src/main.ts")
+
+/** The variables by which both apps find their surroundings. */
+export const environmentOf = (surroundings: Surroundings): Record<string, string> => ({
+  RECOMMENDER_ENDPOINT: surroundings.recommender,
+  REDIS_ENDPOINT: surroundings.redisHost,
+  REDIS_PORT: String(surroundings.redisPort),
+  REDIS_ENABLED: "true"
+})
+
+/** What AWS sets besides: by these a program takes itself for a Lambda. */
+export const lambdaEnvironment = {
+  AWS_LAMBDA_FUNCTION_NAME: "movie-rec-kinesis-handler",
+  AWS_REGION: "us-east-1"
+}

@@ -1,0 +1,123 @@
+/** `pnpm bench`: measures Leat against its peers and fails when a budget of the design is broken. */
+import { parseArgs } from "node:util"
+
+import * as Backends from "./Backends.ts"
+import * as Cold from "./cold.ts"
+import * as Cores from "./Cores.ts"
+import * as Gate from "./Gate.ts"
+import * as Http from "./http.ts"
+import { inTurn } from "./inTurn.ts"
+import * as Kernel from "./kernel.ts"
+import * as LeatApp from "./leatApp.ts"
+import { isProgramName, programs } from "./Program.ts"
+import type { ProgramName } from "./Program.ts"
+import * as Validate from "./validate.ts"
+
+const usage = `usage: pnpm bench [kernel] [cold] [http] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
+
+  kernel        CPU per record and wall time of the Lambda's hot path
+  cold          from process start to the first batch, and the size of the bundles
+  http          hits of /recommend/cached/{user_id}
+  --rounds N    rounds of each table, default 7
+  --slice MS    length of a slice of the kernel rounds, default 250
+  --programs    which programs run, separated by semicolons; the reference always does
+  --peers       without Leat, and without the gates
+`
+
+const parts = ["kernel", "cold", "http"] as const
+type Part = (typeof parts)[number]
+
+interface Settings {
+  readonly parts: ReadonlyArray<Part>
+  readonly programs: ReadonlyArray<ProgramName>
+  readonly rounds: number
+  readonly sliceMilliseconds: number
+  readonly peersOnly: boolean
+}
+
+const print = (text: string) => void process.stdout.write(`${text}\n`)
+
+const positive = (name: string, text: string) => {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1)
+    throw new TypeError(`--${name} must be a whole number from 1, not "${text}"`)
+  return value
+}
+
+const partsOf = (names: ReadonlyArray<string>) => {
+  const unknown = names.find((name) => !parts.some((part) => part === name))
+  if (unknown !== undefined) throw new TypeError(`there is no part "${unknown}"`)
+  return names.length === 0 ? parts : parts.filter((part) => names.includes(part))
+}
+
+const programsOf = (names: ReadonlyArray<string>) => {
+  const unknown = names.find((name) => !isProgramName(name))
+  if (unknown !== undefined) {
+    throw new TypeError(`there is no program "${unknown}", but: ${Object.keys(programs).join("; ")}`)
+  }
+  return Object.keys(programs)
+    .filter(isProgramName)
+    .filter((name) => name === "hand-written" || names.length === 0 || names.includes(name))
+}
+
+const settingsOf = (argv: ReadonlyArray<string>): Settings => {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "7" },
+      slice: { type: "string", default: "250" },
+      programs: { type: "string", default: "" },
+      peers: { type: "boolean", default: false }
+    }
+  })
+  const named = values.programs.split(";").map((name) => name.trim())
+  return {
+    parts: partsOf(positionals),
+    programs: programsOf(named.filter((name) => name !== "")).filter((name) => !values.peers || name !== "leat"),
+    rounds: positive("rounds", values.rounds),
+    sliceMilliseconds: positive("slice", values.slice),
+    peersOnly: values.peers
+  }
+}
+
+type RunPart = (backends: Backends.Backends, settings: Settings) => Promise<ReadonlyArray<Gate.Gate>>
+
+const runPart: Record<Part, RunPart> = {
+  kernel: (backends, settings) => Kernel.run(backends, settings.programs, settings, print),
+  cold: (backends, settings) => Cold.run(backends, settings.programs, settings.rounds, print),
+  http: (backends, { rounds, peersOnly }) => Http.run(backends, { rounds, leat: !peersOnly }, print)
+}
+
+const run = async (settings: Settings) => {
+  if (!Cores.pinning) print("No `taskset` or one core only: nothing is pinned, expect more noise.\n")
+  if (settings.programs.includes("leat")) LeatApp.buildLambda()
+  const backends = await Backends.start()
+  try {
+    const validated = await Validate.run(backends, settings.programs)
+    print(`${validated} programs report and store the same.\n`)
+    const gates = (
+      await inTurn(settings.parts, (part) => {
+        print(`## ${part}\n`)
+        return runPart[part](backends, settings)
+      })
+    ).flat()
+    if (settings.peersOnly) return true
+    print(`## budgets\n\n${Gate.table(gates)}`)
+    return gates.every(Gate.holds)
+  } finally {
+    await backends.close()
+  }
+}
+
+const start = async () => {
+  try {
+    return (await run(settingsOf(process.argv.slice(2)))) ? 0 : 1
+  } catch (cause) {
+    process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`)
+    if (cause instanceof TypeError) process.stderr.write(`\n${usage}`)
+    return 1
+  }
+}
+
+process.exit(await start())

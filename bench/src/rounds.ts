@@ -1,0 +1,127 @@
+import type { Backends, RecommenderBehaviour } from "./Backends.ts"
+import { inTurn, shuffled, times } from "./inTurn.ts"
+import type { ProgramName } from "./Program.ts"
+import { openChild } from "./Slice.ts"
+import type { Child, Slice } from "./Slice.ts"
+import { median, quantile, smallest } from "./statistics.ts"
+
+/** A program and the recommender it gets. */
+export interface Contestant {
+  readonly label: string
+  readonly program: ProgramName
+  readonly recommender: RecommenderBehaviour
+}
+
+/** The work that all contestants of a table get. */
+export interface Scenario {
+  readonly name: string
+  readonly size: number
+  readonly hitRatio: number
+  readonly contestants: ReadonlyArray<Contestant>
+}
+
+export interface Options {
+  readonly rounds: number
+  /** Length of a slice, default 250 ms. */
+  readonly sliceMilliseconds?: number
+  /** How long each program runs before the first round, default 1000 ms: the JIT has to be through. */
+  readonly warmMilliseconds?: number
+}
+
+/** What a contestant showed over all rounds. */
+export interface Measurement {
+  readonly label: string
+  readonly program: ProgramName
+  /** Microseconds of CPU per record: the best slice, and the middle one. */
+  readonly cpuBest: number
+  readonly cpuMedian: number
+  /** CPU per record over the reference's in the same round: the median over the rounds. */
+  readonly ratio: number
+  /** Milliseconds a batch: median of the slices' medians. */
+  readonly wallP50: number
+  readonly wallP99: number
+  readonly recordsPerSecond: number
+  /** Keys read in Redis per record; 1 when the cache was asked once for every record. */
+  readonly readsPerRecord: number
+  readonly waited: number
+}
+
+interface Seat {
+  readonly contestant: Contestant
+  readonly child: Child
+}
+
+/** A slice and which round it was in, so that it can be set against the reference's slice of the same round. */
+interface Turn extends Slice {
+  readonly round: number
+  readonly label: string
+  readonly readsPerRecord: number
+}
+
+/** The program that all ratios are taken against. */
+export const reference: ProgramName = "hand-written"
+
+/**
+ * Gives all contestants slices of time in random turns, round after round. Neighbours on the machine hit everybody alike
+ * this way, and a ratio within a round stays true when absolute numbers don't.
+ */
+export const run = async (backends: Backends, scenario: Scenario, options: Options) => {
+  await backends.fill()
+  const seats = await inTurn(scenario.contestants, (contestant, lane) => open(backends, scenario, contestant, lane))
+  try {
+    await inTurn(seats, ({ child }) => warmUp(child, options.warmMilliseconds ?? 1000))
+    const rounds = await inTurn(times(options.rounds), (round) => runRound(backends, seats, round, options))
+    const turns = rounds.flat()
+    return scenario.contestants.map((contestant) => summary(contestant, turns))
+  } finally {
+    await Promise.all(seats.map(({ child }) => child.close()))
+  }
+}
+
+const open = async (
+  backends: Backends,
+  { size, hitRatio }: Scenario,
+  contestant: Contestant,
+  index: number
+): Promise<Seat> => {
+  const surroundings = backends.surroundings(contestant.recommender)
+  const child = await openChild({ program: contestant.program, surroundings, size, hitRatio, lane: index + 1 })
+  return { contestant, child }
+}
+
+const warmUp = async (child: Child, milliseconds: number): Promise<void> => {
+  const slice = { milliseconds: 200, leastBatches: 1, warm: false }
+  await inTurn(times(Math.ceil(milliseconds / slice.milliseconds)), () => child.slice(slice))
+}
+
+const runRound = async (backends: Backends, seats: ReadonlyArray<Seat>, round: number, options: Options) => {
+  await backends.fill()
+  return inTurn(shuffled(seats), async ({ contestant: { label }, child }): Promise<Turn> => {
+    const readsBefore = await backends.reads()
+    const slice = await child.slice({ milliseconds: options.sliceMilliseconds ?? 250, leastBatches: 3, warm: true })
+    if (slice.failures > 0) throw new Error(`${label} reported ${slice.failures} good records as failed`)
+    const readsPerRecord = ((await backends.reads()) - readsBefore) / slice.records
+    return { ...slice, round, label, readsPerRecord }
+  })
+}
+
+const summary = ({ label, program }: Contestant, turns: ReadonlyArray<Turn>): Measurement => {
+  const own = turns.filter((turn) => turn.label === label)
+  const base = new Map(turns.filter((turn) => turn.label === reference).map((turn) => [turn.round, turn.cpuPerRecord]))
+  const cpu = own.map((turn) => turn.cpuPerRecord)
+  return {
+    label,
+    program,
+    cpuBest: smallest(cpu),
+    cpuMedian: median(cpu),
+    ratio: median(own.map((turn) => turn.cpuPerRecord / (base.get(turn.round) ?? Number.NaN))),
+    wallP50: median(own.map((turn) => quantile(turn.walls, 0.5))),
+    wallP99: quantile(
+      own.flatMap((turn) => turn.walls),
+      0.99
+    ),
+    recordsPerSecond: median(own.map((turn) => turn.recordsPerSecond)),
+    readsPerRecord: median(own.map((turn) => turn.readsPerRecord)),
+    waited: median(own.map((turn) => turn.waited))
+  }
+}
