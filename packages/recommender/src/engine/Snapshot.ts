@@ -131,12 +131,12 @@ const readAll = async (path: string, signal: AbortSignal): Promise<{ bytes: Uint
   const end = bytes.length - Format.CHECKSUM_BYTES
   const checksum = new Format.Checksum()
   let at = 0
-  for await (const read of createReadStream(path, {
+  for await (const chunk of createReadStream(path, {
     end: Math.max(0, bytes.length - 1),
     highWaterMark: PIECE,
     signal
   })) {
-    const piece: Uint8Array = read
+    const piece: Uint8Array = chunk
     bytes.set(piece, at)
     checksum.add(piece.subarray(0, Math.max(0, end - at)))
     at += piece.length
