@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Event from "./Event.ts"
 
 /**
  * What a transport hands to a worker.
@@ -40,5 +41,26 @@ export const make = (
   arrival: options.arrival ?? 0,
   bytes: typeof options.bytes === "string" ? encoder.encode(options.bytes) : options.bytes
 })
+
+/**
+ * One delivery for each payload, as plain JSON, in one partition: for tests, examples and the memory transport.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ofEvent = <A>(
+  event: Event.Event<string, A>,
+  payloads: ReadonlyArray<A>,
+  partition = "0"
+): ReadonlyArray<Delivery> =>
+  payloads.map((payload, index) => {
+    const emitted = event.make(payload)
+    return make({
+      partition,
+      position: String(index + 1),
+      partitionKey: emitted.partitionKey,
+      bytes: JSON.stringify(emitted.data)
+    })
+  })
 
 const encoder = new TextEncoder()

@@ -1,1 +1,23 @@
-export {}
+/**
+ * @since 0.1.0
+ */
+export * as Cache from "./Cache.ts"
+export * as CacheCodec from "./CacheCodec.ts"
+export * as CacheStore from "./CacheStore.ts"
+export * as Codec from "./Codec.ts"
+export * as Deadline from "./Deadline.ts"
+export * as DeadLetters from "./DeadLetters.ts"
+export * as Delivery from "./Delivery.ts"
+export * as Envelope from "./Envelope.ts"
+export * as Event from "./Event.ts"
+export * as FailurePolicy from "./FailurePolicy.ts"
+export * as Journal from "./Journal.ts"
+export * as Lanes from "./Lanes.ts"
+export * as MemoryTransport from "./MemoryTransport.ts"
+export * as Outcome from "./Outcome.ts"
+export * as Publisher from "./Publisher.ts"
+export * as RetryPolicy from "./RetryPolicy.ts"
+export * as Transport from "./Transport.ts"
+export * as Undecodable from "./Undecodable.ts"
+export * as Worker from "./Worker.ts"
+export * as WorkerEvent from "./WorkerEvent.ts"

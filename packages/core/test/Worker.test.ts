@@ -287,7 +287,7 @@ describe("Worker", () => {
 
   describe("with prepare", () => {
     class Prices extends Context.Service<Prices, { readonly of: (id: string) => Effect.Effect<number> }>()(
-      "test/Prices"
+      "@leat/core/test/Worker.test/Prices"
     ) {}
 
     it.effect("reads once for the batch and closes its scope before the commit", () =>
