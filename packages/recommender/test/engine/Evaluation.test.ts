@@ -55,7 +55,7 @@ describe("gate: on the embedded catalogue", () => {
     assert.isAtLeast(report.ndcg100, 0.3)
   })
 
-  it("it does not show everyone the same", () => {
+  it("the lists differ from user to user", () => {
     assert.isAtLeast(report.coverage20, 0.2)
     assert.isAtMost(report.popular20, 0.3)
     assert.isAtLeast(popular.popular20, 0.8)

@@ -20,6 +20,8 @@ const ratings = `userId,movieId,rating,timestamp
 7,31,0.5,847434962
 `
 
+const crlf = (text: string): string => text.replaceAll("\n", "\r\n")
+
 const parse = (files: { readonly movies?: string; readonly ratings?: string }) =>
   MovieLens.parse({ movies: [files.movies ?? movies], ratings: [files.ratings ?? ratings] })
 
@@ -46,7 +48,6 @@ describe("the MovieLens format", () => {
   it.effect("is the same with CRLF, with a byte order mark, and without a last line break", () =>
     Effect.gen(function* () {
       const expected = yield* parse({})
-      const crlf = (text: string) => text.replaceAll("\n", "\r\n")
       assert.deepStrictEqual(yield* parse({ movies: crlf(movies), ratings: crlf(ratings) }), expected)
       assert.deepStrictEqual(yield* parse({ movies: `\uFEFF${movies}`, ratings: ratings.trimEnd() }), expected)
     })
@@ -61,7 +62,7 @@ describe("the MovieLens format", () => {
       const read = yield* MovieLens.parse({ movies: pieces(movies), ratings: pieces(ratings) })
       assert.deepStrictEqual(read, yield* parse({}))
     }),
-    { arbitrary: { numRuns: 30 } }
+    { arbitrary: { runs: 30 } }
   )
 
   it.effect("is refused with the file, the line and the field of the first fault", () =>

@@ -35,7 +35,7 @@ describe.skipIf(folder === undefined)("gate: on ml-latest-small (asked for by MO
         oneLike.push(Evaluation.run(model, split.cases, 1))
       }
       const figures = Object.entries({ plain, popular, blended, oneLike }).map(([name, reports]) => {
-        const shown = (["users", "recall10", "recall20", "recall50", "ndcg20", "ndcg100", "coverage20"] as const).map(
+        const shown = (["recall10", "recall20", "recall50", "ndcg20", "ndcg100", "coverage20"] as const).map(
           (metric) => `${metric} ${meanOf(reports, metric).toFixed(4)}`
         )
         return `${name}: ${shown.join(", ")}`

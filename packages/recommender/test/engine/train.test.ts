@@ -52,7 +52,7 @@ describe("the inverse", () => {
         assert.isBelow(distanceFromIdentity(a, inverse, n), precision === "float64" ? 1e-12 : 1e-4)
       }
     },
-    { arbitrary: { numRuns: 25 } }
+    { arbitrary: { runs: 25 } }
   )
 
   it("holds over several panels", () => {
