@@ -1,18 +1,24 @@
 import { defineConfig } from "vitest/config"
 
-const project = (name: string, include: Array<string>, extra = {}) => ({ test: { name, include, ...extra } })
+const project = (name: string, include: ReadonlyArray<string>, extra = {}) => ({
+  test: { name, include: [...include], ...extra }
+})
 
 export default defineConfig({
   test: {
     projects: [
-      project("unit", ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"], {
-        exclude: ["**/*.integration.test.ts"]
+      // Needs no server: everything runs in memory.
+      project("unit", ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "bench/test/**/*.test.ts"], {
+        exclude: ["**/*.integration.test.ts", "**/node_modules/**"]
       }),
+      // Has a Redis (`inject("redis")`), child processes and the network of this machine.
       project("integration", ["packages/*/test/**/*.integration.test.ts", "apps/*/test/**/*.integration.test.ts"], {
         globalSetup: ["scripts/vitest-servers.ts"],
-        testTimeout: 60_000
+        testTimeout: 60_000,
+        hookTimeout: 60_000
       }),
-      project("docs", ["packages/*/.doctest/*.test.ts"])
+      // Written by scripts/doctest.ts.
+      project("docs", ["packages/*/.doctest/*.test.ts", "apps/*/.doctest/*.test.ts"])
     ]
   }
 })

@@ -28,7 +28,8 @@ function pinnedNode() {
   const { optionalDependencies } = readJson("tools/node/package.json")
   const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`
   const version = optionalDependencies[name]
-  if (version === undefined) throw new SetupFailed(`no Node for ${process.platform} ${process.arch} on npm`, ownNodeHint)
+  if (version === undefined)
+    throw new SetupFailed(`no Node for ${process.platform} ${process.arch} on npm`, ownNodeHint)
   return { name, version }
 }
 

@@ -1,0 +1,5 @@
+/** What a user outside of the workspace writes; packages/core/test/pack.integration.test.ts runs it on the tarball. */
+import * as Package from "@leat/recommender"
+
+if (typeof Package !== "object") throw new Error("@leat/recommender has no namespaces")
+console.log("ok")
