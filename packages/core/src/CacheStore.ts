@@ -8,7 +8,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -103,14 +103,20 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<CacheStore
       const memory = new Memory(options)
       return CacheStore.of({
         name: "memory",
-        getMany: (keys) => Effect.sync(() => keys.map((key) => memory.get(key, clock.currentTimeMillisUnsafe()))),
+        getMany: (keys) =>
+          Effect.sync(() => {
+            const now = clock.currentTimeMillisUnsafe()
+            return keys.map((key) => memory.get(key, now))
+          }),
         setMany: (entries) =>
           Effect.sync(() => {
-            for (const entry of entries) memory.set(entry, clock.currentTimeMillisUnsafe())
+            const now = clock.currentTimeMillisUnsafe()
+            for (const entry of entries) memory.set(entry, now)
           }),
         invalidate: (keys, at) =>
           Effect.sync(() => {
-            for (const key of keys) memory.invalidate(key, at, clock.currentTimeMillisUnsafe())
+            const now = clock.currentTimeMillisUnsafe()
+            for (const key of keys) memory.invalidate(key, at, now)
           }),
         ready: () => Effect.succeed(true)
       })
@@ -156,7 +162,8 @@ class Memory {
     this.forget(entry.key)
     const bytes = entry.value.length + entry.key.length
     if (entry.ttl <= 0 || bytes > this.maxBytes) return
-    this.held.set(entry.key, { value: entry.value, expires: now + entry.ttl, bytes })
+    // A copy: the caller may go on writing to its bytes, and a few of them may hold a whole socket buffer alive.
+    this.held.set(entry.key, { value: new Uint8Array(entry.value), expires: now + entry.ttl, bytes })
     this.bytes += bytes
     this.shrink()
   }
@@ -168,8 +175,9 @@ class Memory {
       if (fenced.expires > now) break
       this.fences.delete(old)
     }
+    const later = Math.max(at, this.fences.get(key)?.at ?? at)
     this.fences.delete(key)
-    this.fences.set(key, { at, expires: now + fence })
+    this.fences.set(key, { at: later, expires: now + fence })
   }
 
   forget(key: string): void {
