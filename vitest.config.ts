@@ -8,15 +8,19 @@ export default defineConfig({
   test: {
     projects: [
       // Needs no server: everything runs in memory.
-      project("unit", ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "bench/test/**/*.test.ts"], {
+      project("unit", ["{packages,apps}/*/test/**/*.test.ts", "{bench,scripts}/test/**/*.test.ts"], {
         exclude: ["**/*.integration.test.ts", "**/node_modules/**"]
       }),
       // Has a Redis (`inject("redis")`), child processes and the network of this machine.
-      project("integration", ["packages/*/test/**/*.integration.test.ts", "apps/*/test/**/*.integration.test.ts"], {
-        globalSetup: ["scripts/vitest-servers.ts"],
-        testTimeout: 60_000,
-        hookTimeout: 60_000
-      }),
+      project(
+        "integration",
+        ["{packages,apps}/*/test/**/*.integration.test.ts", "scripts/test/*.integration.test.ts"],
+        {
+          globalSetup: ["scripts/vitest-servers.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000
+        }
+      ),
       // Written by scripts/doctest.ts.
       project("docs", ["packages/*/.doctest/*.test.ts", "apps/*/.doctest/*.test.ts"])
     ]

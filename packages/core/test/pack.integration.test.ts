@@ -6,7 +6,8 @@
  * the workspace provides shows up.
  */
 import { execFile } from "node:child_process"
-import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { globSync } from "node:fs"
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { promisify } from "node:util"
@@ -15,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 const root = join(import.meta.dirname, "../../..")
 const tsc = join(root, "node_modules/typescript/bin/tsc")
-const packages = (await Array.fromAsync(glob("packages/*/package.json", { cwd: root })))
+const packages: ReadonlyArray<string> = globSync("packages/*/package.json", { cwd: root })
   .map((manifest) => basename(dirname(manifest)))
   .toSorted()
 
@@ -23,9 +24,9 @@ const packages = (await Array.fromAsync(glob("packages/*/package.json", { cwd: r
 const run = async (file: string, args: ReadonlyArray<string>, cwd: string): Promise<string> => {
   const { stdout, stderr, failed } = await promisify(execFile)(file, [...args], { cwd, maxBuffer: 1 << 26 }).then(
     (output) => ({ ...output, failed: false }),
-    (error: { readonly stdout?: string; readonly stderr?: string }) => ({
+    (error: { readonly stdout?: string; readonly stderr?: string; readonly message: string }) => ({
       stdout: error.stdout ?? "",
-      stderr: error.stderr ?? String(error),
+      stderr: error.stderr ?? error.message,
       failed: true
     })
   )
@@ -68,7 +69,7 @@ describe("a project outside of the workspace", () => {
     }
     await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
     await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
-    const tarballs = await Array.fromAsync(glob("tarballs/*.tgz", { cwd: project }))
+    const tarballs = globSync("tarballs/*.tgz", { cwd: project })
     const peers = [`effect@${await versionOf("effect")}`, "@types/node@24"]
     const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     await run("npm", ["install", ...flags, ...tarballs.map((tarball) => `./${tarball}`), ...peers], project)
@@ -80,7 +81,7 @@ describe("a project outside of the workspace", () => {
     expect(await run(process.execPath, [tsc, "--pretty", "false"], project)).toBe("")
   })
 
-  it.for(packages)("runs ten lines that use @leat/%s", async (name) => {
+  it.each(packages)("runs ten lines that use @leat/%s", async (name) => {
     expect(await run(process.execPath, [`out/${name}.js`], project)).toBe("ok\n")
   })
 })
