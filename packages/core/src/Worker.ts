@@ -204,6 +204,8 @@ export const make = <
       items: ReadonlyArray<Item<Events>>
     ) => Effect.Effect<Context.Context<Prepared>, never, PrepareServices>
     readonly handle: H
+    /** The wire format where none is in force. Default: see {@link Codec.Wire}. */
+    readonly codec?: Codec.Codec | undefined
     /** Recorded with every outcome, so that a replay can say which code decided. */
     readonly version?: string | undefined
     /** Lanes that run at once when they need fibers. Default 100: a Lambda batch, an undici pool. */
@@ -211,7 +213,7 @@ export const make = <
   }
 ): Worker<HandlerServices<H> | Exclude<PrepareServices, Scope.Scope>> => {
   const definition = define(name, options)
-  const codec = defaultCodec(options.events)
+  const codec = options.codec ?? defaultCodec(options.events)
   const turns = KeyedTurns.make()
 
   const process = Effect.fnUntraced(function* (batch: ReadonlyArray<Delivery>, processOptions?: ProcessOptions) {

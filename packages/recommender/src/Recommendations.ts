@@ -1,10 +1,29 @@
 /**
+ * Recommendations through the cache: read, else asked for and stored, one user at a time or a batch at once.
+ *
+ * **Guarantees.** A cache that is down, slow or filled with foreign bytes never fails a request: it is a miss. The only
+ * error is the recommender's. A batch costs one read and one write of the cache and one call of the recommender.
+ *
  * @since 0.1.0
  */
+import * as Cache from "@leat/core/Cache"
+import * as CacheCodec from "@leat/core/CacheCodec"
+import type * as CacheStore from "@leat/core/CacheStore"
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 
-import type * as Recommender from "./Recommender.ts"
+import { largestTopN } from "./RecommendationRequested.ts"
+import type { Source } from "./RecommendationServed.ts"
+import { Recommender } from "./Recommender.ts"
+import type { Ranking, RecommenderError, RecommendRequest } from "./Recommender.ts"
+import { RequestEvents } from "./RequestEvents.ts"
 
 /**
  * A ranking and where it came from.
@@ -15,8 +34,8 @@ import type * as Recommender from "./Recommender.ts"
 export interface Served {
   readonly user_id: number
   readonly top_n: number
-  readonly recommendations: Recommender.Ranking
-  readonly source: "memory" | "redis" | "stale" | "origin" | "fallback" | "negative"
+  readonly recommendations: Ranking
+  readonly source: Source
   /** Age of a cached ranking in milliseconds, where it is known. */
   readonly age: number | undefined
 }
@@ -30,6 +49,191 @@ export interface Served {
 export class Recommendations extends Context.Service<
   Recommendations,
   {
-    readonly forUser: (user_id: number, top_n: number) => Effect.Effect<Served, Recommender.RecommenderError>
+    readonly forUser: (user_id: number, top_n?: number) => Effect.Effect<Served, RecommenderError>
+    /**
+     * Reads the cache for all requests at once and begins to load what it misses; gives a `Recommendations` that answers
+     * hits without waiting and misses when they are loaded. What was loaded is stored when the scope closes.
+     */
+    readonly prefetch: (
+      requests: ReadonlyArray<{ readonly user_id: number; readonly top_n?: number }>
+    ) => Effect.Effect<Context.Context<Recommendations>, never, Scope.Scope>
+    /** Forgets what is cached for a user and these `top_n`. */
+    readonly invalidate: (user_id: number, top_n: ReadonlyArray<number>) => Effect.Effect<void>
+    readonly stats: Effect.Effect<Cache.Stats>
   }
 >()("@leat/recommender/Recommendations") {}
+
+/**
+ * The cache key of a request: a contract with other programs on the same Redis.
+ *
+ * ```ts
+ * import * as Recommendations from "@leat/recommender/Recommendations"
+ *
+ * Recommendations.cacheKey({ user_id: 123, top_n: 20 }) // => "rec:user:123:top20"
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const cacheKey = (request: RecommendRequest): string => `rec:user:${request.user_id}:top${request.top_n}`
+
+/**
+ * How long a ranking is served from the cache.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Default 1 hour, shortened by up to a tenth at random. */
+  readonly ttl?: Duration.Input | undefined
+}
+
+/**
+ * For a worker's `prepare`: see {@link Recommendations}.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const prefetch = (
+  requests: ReadonlyArray<{ readonly user_id: number; readonly top_n?: number }>
+): Effect.Effect<Context.Context<Recommendations>, never, Recommendations | Scope.Scope> =>
+  Effect.flatMap(Recommendations, (recommendations) => recommendations.prefetch(requests))
+
+/**
+ * Recommendations over the cache store and the recommender.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<Recommendations, never, Recommender | CacheStore.CacheStore> =>
+  Layer.effect(
+    Recommendations,
+    Effect.gen(function* () {
+      const recommender = yield* Recommender
+      const { defaultTopN } = yield* RequestEvents
+      const cache = yield* Cache.make({
+        key: cacheKey,
+        codec: CacheCodec.ints({ max: Number.MAX_SAFE_INTEGER, maxLength: largestTopN }),
+        ttl: options.ttl ?? Duration.hours(1),
+        load: recommender.recommend
+      })
+      const service: Recommendations["Service"] = {
+        forUser: (user_id, top_n = defaultTopN) =>
+          Effect.map(cache.get({ user_id, top_n }), (cached) => toServed(user_id, top_n, cached)),
+        prefetch: (requests) => {
+          const asked = requests.map(({ top_n, user_id }) => ({ user_id, top_n: top_n ?? defaultTopN }))
+          return prefetchWith(service, recommender, cache, defaultTopN, asked)
+        },
+        invalidate: (user_id, top_n) => Effect.asVoid(cache.invalidate(top_n.map((n) => ({ user_id, top_n: n })))),
+        stats: cache.stats
+      }
+      return service
+    })
+  )
+
+/**
+ * As {@link layer}, with `CACHE_TTL` in seconds (3600).
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig: Layer.Layer<Recommendations, Config.ConfigError, Recommender | CacheStore.CacheStore> =
+  Layer.unwrap(
+    Effect.map(Config.Int("CACHE_TTL").pipe(Config.withDefault(3_600)), (seconds) =>
+      layer({ ttl: Duration.seconds(Math.max(1, seconds)) })
+    )
+  )
+
+const toServed = (user_id: number, top_n: number, cached: Cache.Cached<Ranking>): Served => ({
+  user_id,
+  top_n,
+  recommendations: cached.value,
+  source: cached.source,
+  age: cached.age
+})
+
+/** What is known of one request of the batch. A user's other `top_n` follow in `next`: they are few. */
+interface Prefetched {
+  readonly request: RecommendRequest
+  exit: Exit.Exit<Served, RecommenderError> | undefined
+  readonly next: Prefetched | undefined
+}
+
+type RankingCache = Cache.Cache<RecommendRequest, Ranking, RecommenderError>
+
+const prefetchWith = Effect.fnUntraced(function* (
+  service: Recommendations["Service"],
+  recommender: Recommender["Service"],
+  cache: RankingCache,
+  defaultTopN: number,
+  requests: ReadonlyArray<RecommendRequest>
+) {
+  const found = yield* cache.peekMany(requests)
+  const { byUser, misses } = sort(requests, found)
+  const loaded = Deferred.makeUnsafe<void>()
+  if (misses.length > 0) {
+    const scope = yield* Scope.Scope
+    // Hits must not wait for misses, so the load runs beside the handlers; a scope that closes early stops it.
+    yield* Effect.forkIn(
+      load(recommender, cache, misses, scope).pipe(Effect.ensuring(Deferred.done(loaded, Exit.void))),
+      scope
+    )
+  }
+  const wait = (entry: Prefetched) => Effect.flatMap(Deferred.await(loaded), () => entry.exit ?? Effect.interrupt)
+  return Context.make(Recommendations, {
+    ...service,
+    forUser: (user_id, top_n = defaultTopN) => {
+      let entry = byUser.get(user_id)
+      while (entry !== undefined && entry.request.top_n !== top_n) entry = entry.next
+      if (entry === undefined) return service.forUser(user_id, top_n)
+      return entry.exit ?? wait(entry)
+    }
+  })
+})
+
+const sort = (requests: ReadonlyArray<RecommendRequest>, found: ReadonlyArray<Cache.Cached<Ranking> | undefined>) => {
+  const byUser = new Map<number, Prefetched>()
+  const misses: Array<Prefetched> = []
+  for (let index = 0; index < requests.length; index++) {
+    const request = requests[index]
+    if (request === undefined) continue
+    const next = byUser.get(request.user_id)
+    if (next !== undefined && has(next, request.top_n)) continue
+    const cached = found[index]
+    const exit = cached === undefined ? undefined : Exit.succeed(toServed(request.user_id, request.top_n, cached))
+    const entry: Prefetched = { request, exit, next }
+    byUser.set(request.user_id, entry)
+    if (cached === undefined) misses.push(entry)
+  }
+  return { byUser, misses }
+}
+
+const has = (entry: Prefetched, top_n: number): boolean => {
+  for (let at: Prefetched | undefined = entry; at !== undefined; at = at.next) {
+    if (at.request.top_n === top_n) return true
+  }
+  return false
+}
+
+const load = Effect.fnUntraced(function* (
+  recommender: Recommender["Service"],
+  cache: RankingCache,
+  misses: ReadonlyArray<Prefetched>,
+  scope: Scope.Scope
+) {
+  // Before the load: an invalidation while it runs must win.
+  const loadedAt = yield* Clock.currentTimeMillis
+  const exits = yield* recommender.recommendMany(misses.map((miss) => miss.request))
+  const puts: Array<Cache.Put<RecommendRequest, Ranking>> = []
+  misses.forEach((miss, index) => {
+    const exit = exits[index]
+    if (exit === undefined) return
+    miss.exit = Exit.map(exit, (value) => toServed(miss.request.user_id, miss.request.top_n, origin(value)))
+    if (Exit.isSuccess(exit)) puts.push({ key: miss.request, value: exit.value, loadedAt })
+  })
+  if (puts.length > 0) yield* Scope.addFinalizer(scope, cache.putMany(puts))
+})
+
+const origin = (value: Ranking): Cache.Cached<Ranking> => ({ value, source: "origin", age: 0 })

@@ -55,8 +55,10 @@ interface Film {
  * @since 0.1.0
  */
 export const make = (options: Options = {}): Catalog => {
-  const random = Random.make(options.seed ?? 42)
-  const films = makeFilms(random, options.items ?? 2000)
+  const seed = options.seed ?? 42
+  const random = Random.make(seed)
+  // Titles have a stream of their own: a new word in them must not change who likes what.
+  const films = makeFilms(random, Random.make(~seed), options.items ?? 2000)
   const ratings: Array<Ratings.Rating> = []
   for (let userId = 1; userId <= (options.users ?? 800); userId++) {
     for (const rating of watch(random, films, userId)) ratings.push(rating)
@@ -73,7 +75,7 @@ export const make = (options: Options = {}): Catalog => {
 export const ratings = (catalog: Catalog): Ratings.Ratings =>
   Ratings.make(catalog.ratings, { items: catalog.movies.map((movie) => movie.id) })
 
-const makeFilms = (random: Random.Random, count: number): ReadonlyArray<Film> => {
+const makeFilms = (random: Random.Random, wording: Random.Random, count: number): ReadonlyArray<Film> => {
   const ranks = Random.shuffle(
     random,
     Array.from({ length: count }, (_, rank) => rank)
@@ -84,7 +86,7 @@ const makeFilms = (random: Random.Random, count: number): ReadonlyArray<Film> =>
     const size = Math.min(franchiseSize(random), count - films.length)
     const franchise = Array.from({ length: size }, (_, k) => films.length + k)
     const genres = drawGenres(random)
-    const titles = Titles.invent(random, Titles.genres[genres[0] ?? 0] ?? "", size, taken)
+    const titles = Titles.invent(wording, Titles.genres[genres[0] ?? 0] ?? "", size, taken)
     const year = 1960 + Random.int(random, 60)
     for (const [k, item] of franchise.entries()) {
       const movie = {

@@ -6,6 +6,11 @@
  * A film that a user has seen is never recommended to that user, from the moment it is recorded. Equal scores are ordered
  * by id, so the same state always gives the same list. An unknown user gets the popularity list.
  *
+ * **Gotchas**
+ *
+ * What is recorded lives in this engine alone: an engine made of a newer model starts from the ratings it is given. A
+ * recorded user takes some hundred bytes, and stays.
+ *
  * @since 0.1.0
  */
 import * as Option from "effect/Option"

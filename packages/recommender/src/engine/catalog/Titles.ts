@@ -22,7 +22,7 @@ const heads = [
   "Nim",
   "Pell"
 ]
-const middles = ["a", "e", "o", "ara", "eni", "ivo", "ola", "ume", "ari", "esh"]
+const middles = ["a", "e", "i", "o", "u", "an", "el", "is", "or"]
 const tails = ["vel", "din", "moor", "wick", "tha", "rund", "sley", "mere", "quist", "bray", "nock", "lund", "shaw"]
 
 const nouns: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -60,11 +60,13 @@ const pick = (random: Random.Random, from: ReadonlyArray<string>): string => fro
 
 const place = (random: Random.Random): string => pick(random, heads) + pick(random, middles) + pick(random, tails)
 
+const story = (noun: string, where: string): string => `${noun}: ${/^[AEIOU]/.test(where) ? "An" : "A"} ${where} Story`
+
 const first = (random: Random.Random, genre: string): string => {
   const noun = pick(random, nouns[genre] ?? [])
   const form = Random.int(random, 4)
   if (form === 0) return `The ${noun} of ${place(random)}`
-  if (form === 1) return `${noun}: A ${place(random)} Story`
+  if (form === 1) return story(noun, place(random))
   if (form === 2) return `${place(random)} and the ${noun}`
   return `The ${place(random)} ${noun}`
 }

@@ -1,0 +1,263 @@
+/**
+ * The remote recommender: the service of `RecommenderApi` over HTTP, on undici's pool.
+ *
+ * **Promises**
+ *
+ * - A request is tried up to `attempts` times with full jitter, only after a transient failure, honouring `Retry-After`, and
+ *   never past core's `Deadline`. The two endpoints only read, so a second try is safe.
+ * - An answer is bounded in size and checked; one that breaks the contract is `BadAnswer`, not retried.
+ * - Many users go through the batch endpoint in chunks; a chunk that fails fails its own items alone. A service without that
+ *   endpoint (404, 405, 501) is asked one user at a time, and asked for the endpoint again after five minutes.
+ *
+ * @since 0.1.0
+ */
+import * as Deadline from "@leat/core/Deadline"
+import * as RetryPolicy from "@leat/core/RetryPolicy"
+import * as Array from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import Pool from "undici/lib/dispatcher/pool.js"
+
+import * as Recommender from "../Recommender.ts"
+import * as Exchange from "./http/Exchange.ts"
+import * as Verdict from "./http/Verdict.ts"
+
+/**
+ * Options of the client.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Base URL of the service; a path is kept as a prefix. */
+  readonly endpoint: URL | string
+  /** Connections, one request at a time on each. Default 100, a Lambda batch. */
+  readonly connections?: number | undefined
+  /** Time for a connection. Default 1 s. */
+  readonly connectTimeout?: Duration.Input | undefined
+  /** Time for one try, from the wait for a connection to the last byte. Default 2 s. */
+  readonly attemptTimeout?: Duration.Input | undefined
+  /** Default: 3 attempts, base 50 ms, cap 2 s. */
+  readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /** Users a call of the batch endpoint asks for. Default 100. */
+  readonly batchSize?: number | undefined
+  /** How long a missing batch endpoint is believed to be missing. Default 5 minutes. */
+  readonly probeBatchAfter?: Duration.Input | undefined
+  /** Largest answer in bytes. Default 1 MiB. */
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * A recommender behind HTTP.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Recommender.Recommender> =>
+  Layer.effect(
+    Recommender.Recommender,
+    Effect.map(connect(options), (pool) => make(pool, settingsOf(options)))
+  )
+
+/**
+ * A recommender behind HTTP at `RECOMMENDER_ENDPOINT`, or its alias `FASTAPI_ENDPOINT`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Omit<Options, "endpoint"> = {}
+): Layer.Layer<Recommender.Recommender, Config.ConfigError> =>
+  Layer.unwrap(Effect.map(endpoint, (found) => layer({ ...options, endpoint: found })))
+
+const url = (name: string): Config.Config<Option.Option<URL>> =>
+  Config.option(Config.URL(name)).pipe(
+    Config.mapEffect((found) =>
+      Option.isNone(found) || isUsable(found.value)
+        ? Effect.succeed(found)
+        : Effect.fail(configError(`${name} must be an http or https URL without a user and a password`))
+    )
+  )
+
+const isUsable = (found: URL): boolean =>
+  /^https?:$/.test(found.protocol) && found.username === "" && found.password === ""
+
+const configError = (message: string): Config.ConfigError =>
+  new Config.ConfigError(new ConfigProvider.SourceError({ message }))
+
+/**
+ * `RECOMMENDER_ENDPOINT`, or its alias `FASTAPI_ENDPOINT`. Two that contradict each other are an error that names both.
+ *
+ * @category config
+ * @since 0.1.0
+ */
+export const endpoint: Config.Config<URL> = Config.all({
+  name: url("RECOMMENDER_ENDPOINT"),
+  alias: url("FASTAPI_ENDPOINT")
+}).pipe(
+  Config.mapEffect(({ alias, name }) => {
+    const found = Option.getOrUndefined(name) ?? Option.getOrUndefined(alias)
+    if (found === undefined)
+      return Effect.fail(configError("RECOMMENDER_ENDPOINT is missing: the URL of the recommender"))
+    return Option.isSome(alias) && alias.value.href !== found.href
+      ? Effect.fail(configError("RECOMMENDER_ENDPOINT and its alias FASTAPI_ENDPOINT contradict each other: set one"))
+      : Effect.succeed(found)
+  })
+)
+
+interface Settings {
+  readonly prefix: string
+  readonly attemptTimeout: number
+  readonly retry: RetryPolicy.RetryPolicy
+  readonly batchSize: number
+  readonly connections: number
+  readonly probeBatchAfter: number
+  readonly maxBytes: number
+}
+
+const settingsOf = (options: Options): Settings => ({
+  prefix: new URL(options.endpoint).pathname.replace(/\/+$/, ""),
+  attemptTimeout: Duration.toMillis(options.attemptTimeout ?? "2 seconds"),
+  retry: options.retry ?? RetryPolicy.make(),
+  batchSize: options.batchSize ?? 100,
+  connections: options.connections ?? 100,
+  probeBatchAfter: Duration.toMillis(options.probeBatchAfter ?? "5 minutes"),
+  maxBytes: options.maxBytes ?? 1024 * 1024
+})
+
+const connect = (options: Options) =>
+  Effect.acquireRelease(
+    Effect.sync(
+      () =>
+        new Pool(new URL(options.endpoint).origin, {
+          connections: options.connections ?? 100,
+          pipelining: 1,
+          connectTimeout: Duration.toMillis(options.connectTimeout ?? "1 second"),
+          // The timer of the exchange bounds both, to the millisecond; undici's own go off up to 500 ms late.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+          allowH2: false
+        })
+    ),
+    (pool) => Effect.promise(() => pool.destroy())
+  )
+
+const make = (pool: Pool, settings: Settings): Recommender.Recommender["Service"] => {
+  const state: State = { model: undefined, batchMissingUntil: 0 }
+  const client = { pool, settings, state }
+  return {
+    model: () => state.model,
+    recommend: (asked) => Effect.mapError(single(client, asked), toError),
+    recommendMany: (asked) => many(client, asked)
+  }
+}
+
+interface State {
+  model: string | undefined
+  batchMissingUntil: number
+}
+
+interface Client {
+  readonly pool: Pool
+  readonly settings: Settings
+  readonly state: State
+}
+
+const toError = (failure: Verdict.Failure): Recommender.RecommenderError =>
+  new Recommender.RecommenderError({
+    reason: failure.reason,
+    message: failure.message,
+    retryable: failure.retryable,
+    ...(failure.retryAfter === undefined ? {} : { retryAfter: failure.retryAfter })
+  })
+
+const ask = <A extends ReadonlyArray<unknown>>(
+  client: Client,
+  request: Pick<Exchange.Request, "method" | "path" | "body">,
+  read: (value: unknown) => A | Verdict.Failure
+): Effect.Effect<A, Verdict.Failure> =>
+  RetryPolicy.retry(client.settings.retry, () =>
+    Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Deadline.Deadline), ([now, deadline]) => {
+      const timeout = Math.min(client.settings.attemptTimeout, deadline - now)
+      if (timeout <= 0) return Exit.fail(Verdict.failure("Timeout", "no time left before the deadline"))
+      const { maxBytes, prefix } = client.settings
+      return Effect.flatMap(
+        Exchange.send(client.pool, { ...request, path: prefix + request.path, timeout, maxBytes }),
+        (reply) => settle(client, reply, now, read)
+      )
+    })
+  )
+
+const settle = <A extends ReadonlyArray<unknown>>(
+  client: Client,
+  reply: Verdict.Reply,
+  now: number,
+  read: (value: unknown) => A | Verdict.Failure
+): Exit.Exit<A, Verdict.Failure> => {
+  const found = Verdict.ofStatus(reply.status, reply.retryAfter, now) ?? read(Verdict.json(reply.body))
+  if (Verdict.isFailure(found)) return Exit.fail(found)
+  client.state.model = reply.model
+  return Exit.succeed(found)
+}
+
+const single = (
+  client: Client,
+  asked: Recommender.RecommendRequest
+): Effect.Effect<Recommender.Ranking, Verdict.Failure> =>
+  ask(client, { method: "GET", path: `/internal/recommend/${asked.user_id}?top_n=${asked.top_n}` }, (value) =>
+    Verdict.ranking(value, asked)
+  )
+
+type Answers = ReadonlyArray<Exit.Exit<Recommender.Ranking, Recommender.RecommenderError>>
+
+const many = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>): Effect.Effect<Answers> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    asked.length < 2 || now < client.state.batchMissingUntil
+      ? singles(client, asked)
+      : Effect.map(
+          Effect.forEach(Array.chunksOf(asked, client.settings.batchSize), (chunk) => batch(client, chunk), {
+            concurrency: client.settings.connections
+          }),
+          (answers) => answers.flat()
+        )
+  )
+
+const singles = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>): Effect.Effect<Answers> =>
+  Effect.forEach(asked, (one) => Effect.exit(Effect.mapError(single(client, one), toError)), {
+    concurrency: client.settings.connections
+  })
+
+const batch = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>): Effect.Effect<Answers> =>
+  Effect.matchEffect(
+    ask(client, { method: "POST", path: "/internal/recommend", body: JSON.stringify({ requests: asked }) }, (value) =>
+      Verdict.rankings(value, asked)
+    ),
+    {
+      onSuccess: (found) =>
+        Effect.succeed(found.map((one) => (Verdict.isFailure(one) ? Exit.fail(toError(one)) : Exit.succeed(one)))),
+      onFailure: (failure) => batchFailed(client, asked, failure)
+    }
+  )
+
+const batchFailed = (
+  client: Client,
+  asked: ReadonlyArray<Recommender.RecommendRequest>,
+  failure: Verdict.Failure
+): Effect.Effect<Answers> => {
+  if (failure.status === 404 || failure.status === 405 || failure.status === 501) {
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      client.state.batchMissingUntil = now + client.settings.probeBatchAfter
+      return singles(client, asked)
+    })
+  }
+  // A service that refuses a batch may object to one item of it; one by one, only that one fails.
+  if (failure.reason === "Refused") return singles(client, asked)
+  const failed = Exit.fail(toError(failure))
+  return Effect.succeed(asked.map(() => failed))
+}
