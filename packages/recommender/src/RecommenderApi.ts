@@ -164,14 +164,15 @@ export class Api extends HttpApi.make("recommendations")
 export const openApi: OpenApi.OpenAPISpec = OpenApi.fromApi(Api)
 
 /**
- * A typed client of a service that keeps the contract.
+ * A typed client of a service that keeps the contract; without a base URL the HTTP client's own is used.
  *
  * @category client
  * @since 0.1.0
  */
 export const client = (
-  baseUrl: string
-): Effect.Effect<HttpApiClient.ForApi<typeof Api>, never, HttpClient.HttpClient> => HttpApiClient.make(Api, { baseUrl })
+  baseUrl?: string
+): Effect.Effect<HttpApiClient.ForApi<typeof Api>, never, HttpClient.HttpClient> =>
+  HttpApiClient.make(Api, baseUrl === undefined ? {} : { baseUrl })
 
 /**
  * Options of the routes.

@@ -79,7 +79,8 @@ const mostFaults = 100
 
 const one = (value: unknown, i: number, limits: Limits, faults: Array<Fault>): Recommender.RecommendRequest => {
   const user_id = member(value, "user_id")
-  const top_n = member(value, "top_n") ?? limits.topNDefault
+  const top = member(value, "top_n")
+  const top_n = top === undefined ? limits.topNDefault : top
   if (isUserId(user_id) && isTopN(top_n, limits)) return { user_id, top_n }
   if (!isUserId(user_id)) faults.push({ path: ["payload", "requests", i, "user_id"], message: userFault })
   if (!isTopN(top_n, limits)) faults.push({ path: ["payload", "requests", i, "top_n"], message: topFault(limits) })

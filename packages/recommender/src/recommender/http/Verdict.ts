@@ -92,7 +92,7 @@ export const waitOf = (header: string | undefined, now: number): number | undefi
 export const ofError = (error: Error & { readonly code?: unknown }): Failure => {
   const code = typeof error.code === "string" ? error.code : error.name
   if (code.endsWith("_TIMEOUT") || code === "ETIMEDOUT") return failure("Timeout", `no answer in time (${code})`)
-  if (code.startsWith("HPE_") || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
+  if (error.name === "HTTPParserError" || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
     return failure("BadAnswer", `the answer is no HTTP (${code})`)
   }
   return failure("Unavailable", `no connection (${code})`)

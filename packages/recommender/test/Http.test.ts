@@ -1,0 +1,349 @@
+import * as NodeHttp from "node:http"
+
+import { assert, it } from "@effect/vitest"
+import * as Deadline from "@leat/core/Deadline"
+import * as RetryPolicy from "@leat/core/RetryPolicy"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { describe } from "vitest"
+
+import * as Recommender from "../src/Recommender.ts"
+import * as Http from "../src/recommender/Http.ts"
+
+type Answer = (request: NodeHttp.IncomingMessage, response: NodeHttp.ServerResponse, body: string) => void
+
+interface Service {
+  readonly url: string
+  readonly calls: Array<string>
+  answer: Answer
+}
+
+const service = (answer: Answer) =>
+  Effect.acquireRelease(
+    Effect.callback<Service & { readonly server: NodeHttp.Server }>((resume) => {
+      const calls: Array<string> = []
+      const server = NodeHttp.createServer((request, response) => {
+        calls.push(`${request.method} ${request.url}`)
+        const chunks: Array<Buffer> = []
+        request.on("data", (chunk: Buffer) => chunks.push(chunk))
+        request.on("end", () => self.answer(request, response, Buffer.concat(chunks).toString()))
+      })
+      const self: { answer: Answer } & Omit<Service, "answer"> & { readonly server: NodeHttp.Server; url: string } = {
+        url: "",
+        calls,
+        answer,
+        server
+      }
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        self.url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+        resume(Effect.succeed(self))
+      })
+    }),
+    ({ server }) => Effect.sync(() => [server.closeAllConnections(), server.close()])
+  )
+
+const json = (response: NodeHttp.ServerResponse, status: number, body: unknown, headers = {}) => {
+  response.writeHead(status, { "content-type": "application/json", ...headers })
+  response.end(JSON.stringify(body))
+}
+
+const userOf = (request: NodeHttp.IncomingMessage): number => Number(/recommend\/(\d+)/.exec(request.url ?? "")?.[1])
+
+const good: Answer = (request, response, body) => {
+  if (request.method === "GET") {
+    return json(
+      response,
+      200,
+      { user_id: userOf(request), recommendations: [userOf(request), 2], count: 2 },
+      { "x-leat-model": "m7" }
+    )
+  }
+  const asked: { readonly requests: ReadonlyArray<Recommender.RecommendRequest> } = JSON.parse(body)
+  json(response, 200, {
+    results: asked.requests.map(({ user_id }) => ({ user_id, recommendations: [user_id], count: 1 }))
+  })
+}
+
+const status =
+  (code: number, headers = {}): Answer =>
+  (_request, response) =>
+    json(response, code, { detail: "no" }, headers)
+
+const quick = RetryPolicy.make({ attempts: 3, base: "1 millis", cap: "2 millis" })
+
+const using = <A, E>(
+  answer: Answer,
+  body: (recommender: Recommender.Recommender["Service"], service: Service) => Effect.Effect<A, E>,
+  options: Partial<Http.Options> = {}
+) =>
+  Effect.gen(function* () {
+    const found = yield* service(answer)
+    const layer = Http.layer({ endpoint: found.url, retry: quick, ...options })
+    return yield* Effect.gen(function* () {
+      return yield* body(yield* Recommender.Recommender, found)
+    }).pipe(Effect.provide(layer))
+  }).pipe(Effect.scoped)
+
+const users = (count: number) => Array.from({ length: count }, (_, i) => ({ user_id: i + 1, top_n: 3 }))
+
+const reasonOf = (exit: Exit.Exit<unknown, Recommender.RecommenderError> | undefined) =>
+  exit !== undefined && Exit.isFailure(exit)
+    ? exit.cause.reasons.map((one) => (one._tag === "Fail" ? one.error.reason : one._tag)).join(",")
+    : "ok"
+
+describe("one user", () => {
+  it.live("is asked for on the single endpoint, and the answer's model is remembered", () =>
+    using(good, (recommender, found) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* recommender.recommend({ user_id: 7, top_n: 3 }), [7, 2])
+        assert.deepStrictEqual(found.calls, ["GET /internal/recommend/7?top_n=3"])
+        assert.strictEqual(recommender.model(), "m7")
+      })
+    )
+  )
+
+  for (const [name, answer, reason, tries] of [
+    ["500", status(500), "Unavailable", 3],
+    ["422", status(422), "Refused", 1],
+    ["garbage", (_, response) => response.end("<html>"), "BadAnswer", 1],
+    ["no HTTP at all", (request) => request.socket.end("nonsense\r\n\r\n"), "BadAnswer", 1],
+    [
+      "fewer bytes than promised",
+      (request) => request.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"recomm'),
+      "Unavailable",
+      3
+    ],
+    [
+      "a reset in the middle of the body",
+      (request) => {
+        request.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"recomm', () =>
+          request.socket.resetAndDestroy()
+        )
+      },
+      "Unavailable",
+      3
+    ],
+    [
+      "more than 1 MiB",
+      (_, response) => response.end(JSON.stringify({ recommendations: [], pad: "x".repeat(1024 * 1024) })),
+      "BadAnswer",
+      1
+    ],
+    ["silence", () => undefined, "Timeout", 3]
+  ] satisfies ReadonlyArray<readonly [string, Answer, string, number]>) {
+    it.live(`answered with ${name} is ${reason} after ${tries} tries`, () =>
+      using(
+        answer,
+        (recommender, found) =>
+          Effect.gen(function* () {
+            assert.strictEqual(reasonOf(yield* Effect.exit(recommender.recommend({ user_id: 1, top_n: 3 }))), reason)
+            assert.strictEqual(found.calls.length, tries)
+          }),
+        { attemptTimeout: "200 millis" }
+      )
+    )
+  }
+
+  it.live("is Unavailable where nobody listens", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(
+        Effect.flatMap(Recommender.Recommender, (one) => one.recommend({ user_id: 1, top_n: 3 }))
+      )
+      assert.strictEqual(reasonOf(exit), "Unavailable")
+    }).pipe(Effect.provide(Http.layer({ endpoint: "http://127.0.0.1:1", retry: quick })))
+  )
+
+  it.live("is served when a later try succeeds, on the same connections", () =>
+    using(status(500), (recommender, found) =>
+      Effect.gen(function* () {
+        found.answer = (request, response, body) => {
+          found.answer = good
+          status(500)(request, response, body)
+        }
+        assert.deepStrictEqual(yield* recommender.recommend({ user_id: 5, top_n: 3 }), [5, 2])
+        assert.strictEqual(found.calls.length, 2)
+      })
+    )
+  )
+
+  it.live("throttled for longer than the deadline is handed back at once, with the wait", () =>
+    using(status(429, { "retry-after": "4" }), (recommender, found) =>
+      Effect.gen(function* () {
+        const error = yield* recommender
+          .recommend({ user_id: 1, top_n: 3 })
+          .pipe(Deadline.within("1 second"), Effect.flip)
+        assert.deepInclude(error, { reason: "Throttled", retryable: true, retryAfter: 4000 })
+        assert.strictEqual(found.calls.length, 1)
+      })
+    )
+  )
+
+  it.live("is not waited for past the deadline", () =>
+    using(
+      () => undefined,
+      (recommender, found) =>
+        Effect.gen(function* () {
+          const error = yield* recommender
+            .recommend({ user_id: 1, top_n: 3 })
+            .pipe(Deadline.within("100 millis"), Effect.flip)
+          assert.strictEqual(error.reason, "Timeout")
+          assert.strictEqual(found.calls.length, 1)
+        })
+    )
+  )
+
+  it.live("whose caller goes away is aborted", () => {
+    const closed: Array<string> = []
+    return using(
+      (request) => request.socket.on("close", () => closed.push("closed")),
+      (recommender, found) =>
+        Effect.gen(function* () {
+          const fiber = yield* Effect.forkChild(recommender.recommend({ user_id: 1, top_n: 3 }))
+          while (found.calls.length === 0) yield* Effect.sleep("5 millis")
+          yield* Fiber.interrupt(fiber)
+          while (closed.length === 0) yield* Effect.sleep("5 millis")
+        })
+    )
+  })
+})
+
+describe("many users", () => {
+  it.live("are asked for in chunks, and answered in order", () =>
+    using(good, (recommender, found) =>
+      Effect.gen(function* () {
+        const exits = yield* recommender.recommendMany(users(250))
+        assert.deepStrictEqual(
+          exits.map((exit) => (Exit.isSuccess(exit) ? exit.value[0] : 0)),
+          users(250).map((one) => one.user_id)
+        )
+        assert.deepStrictEqual(
+          found.calls,
+          Array.from({ length: 3 }, () => "POST /internal/recommend")
+        )
+      })
+    )
+  )
+
+  for (const code of [404, 405, 501]) {
+    it.live(`are asked for one by one where the batch endpoint is ${code}, and it is not asked again for a while`, () =>
+      using(
+        (request, response, body) => (request.method === "POST" ? status(code) : good)(request, response, body),
+        (recommender, found) =>
+          Effect.gen(function* () {
+            for (const exits of [
+              yield* recommender.recommendMany(users(5)),
+              yield* recommender.recommendMany(users(5))
+            ]) {
+              assert.isTrue(exits.every(Exit.isSuccess))
+            }
+            assert.strictEqual(found.calls.filter((call) => call.startsWith("POST")).length, 1)
+            assert.strictEqual(found.calls.length, 11)
+          })
+      )
+    )
+  }
+
+  it.live("are asked for in a batch again after the time set", () =>
+    using(
+      (request, response, body) => (request.method === "POST" ? status(404) : good)(request, response, body),
+      (recommender, found) =>
+        Effect.gen(function* () {
+          yield* recommender.recommendMany(users(2))
+          found.answer = good
+          yield* recommender.recommendMany(users(2))
+          assert.deepStrictEqual(found.calls.filter((call) => call.startsWith("POST")).length, 2)
+        }),
+      { probeBatchAfter: 0 }
+    )
+  )
+
+  it.live("of a chunk that fails fail with it, the others don't", () =>
+    using(
+      (request, response, body) => (body.includes('"user_id":3,') ? status(500) : good)(request, response, body),
+      (recommender) =>
+        Effect.gen(function* () {
+          const exits = yield* recommender.recommendMany(users(6))
+          assert.deepStrictEqual(exits.map(reasonOf), ["ok", "ok", "Unavailable", "Unavailable", "ok", "ok"])
+        }),
+      { batchSize: 2 }
+    )
+  )
+
+  it.live("of a refused chunk are asked for one by one, so that only the offender fails", () =>
+    using(
+      (request, response, body) =>
+        (request.method === "POST" || userOf(request) === 2 ? status(422) : good)(request, response, body),
+      (recommender) =>
+        Effect.gen(function* () {
+          const exits = yield* recommender.recommendMany(users(3))
+          assert.deepStrictEqual(exits.map(reasonOf), ["ok", "Refused", "ok"])
+        })
+    )
+  )
+
+  it.live("that are none ask nothing", () =>
+    using(good, (recommender, found) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* recommender.recommendMany([]), [])
+        assert.strictEqual(found.calls.length, 0)
+      })
+    )
+  )
+})
+
+describe("the endpoint", () => {
+  const read = (env: Record<string, string>) =>
+    Effect.exit(Http.endpoint).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))
+  const errorOf = (env: Record<string, string>) =>
+    Effect.map(read(env), (exit) => (Exit.isFailure(exit) ? String(exit.cause) : "no error"))
+
+  it.effect("comes from RECOMMENDER_ENDPOINT or its alias, which may repeat it", () =>
+    Effect.gen(function* () {
+      for (const env of [
+        { RECOMMENDER_ENDPOINT: "http://a:1" },
+        { FASTAPI_ENDPOINT: "http://a:1" },
+        { RECOMMENDER_ENDPOINT: "http://a:1", FASTAPI_ENDPOINT: "http://a:1/" }
+      ]) {
+        const exit = yield* read(env)
+        assert.isTrue(Exit.isSuccess(exit) && exit.value.href === "http://a:1/")
+      }
+    })
+  )
+
+  it.effect("that contradicts its alias is an error naming both", () =>
+    Effect.gen(function* () {
+      const error = yield* errorOf({ RECOMMENDER_ENDPOINT: "http://a:1", FASTAPI_ENDPOINT: "http://b:1" })
+      assert.match(error, /RECOMMENDER_ENDPOINT.*FASTAPI_ENDPOINT/)
+    })
+  )
+
+  it.effect(
+    "that is missing, no URL, no http, or carries a password is an error naming the variable and not the secret",
+    () =>
+      Effect.gen(function* () {
+        for (const value of [undefined, "", "nonsense", "ftp://a", "http://ada:hunter2@a:1"]) {
+          const error = yield* errorOf(value === undefined ? {} : { RECOMMENDER_ENDPOINT: value })
+          assert.include(error, "RECOMMENDER_ENDPOINT")
+          assert.notInclude(error, "hunter2")
+        }
+      })
+  )
+})
+
+describe("the layer", () => {
+  it.live("keeps the path of its endpoint as a prefix", () =>
+    Effect.gen(function* () {
+      const found = yield* service(good)
+      const layer = Http.layer({ endpoint: `${found.url}/v2/` })
+      yield* Effect.provide(
+        Effect.flatMap(Recommender.Recommender, (one) => one.recommend({ user_id: 1, top_n: 3 })),
+        Layer.fresh(layer)
+      )
+      assert.deepStrictEqual(found.calls, ["GET /v2/internal/recommend/1?top_n=3"])
+    }).pipe(Effect.scoped)
+  )
+})
