@@ -23,6 +23,8 @@ export interface Delivery {
   /** When the partition accepted it, in epoch milliseconds. */
   readonly arrival: number
   readonly bytes: Uint8Array
+  /** What the transport itself found wrong with it; such a delivery is undecodable. */
+  readonly fault?: string | undefined
 }
 
 /**
@@ -39,7 +41,8 @@ export const make = (
   partitionKey: options.partitionKey ?? "",
   attempt: options.attempt ?? 1,
   arrival: options.arrival ?? 0,
-  bytes: typeof options.bytes === "string" ? encoder.encode(options.bytes) : options.bytes
+  bytes: typeof options.bytes === "string" ? encoder.encode(options.bytes) : options.bytes,
+  fault: options.fault
 })
 
 /**

@@ -16,6 +16,7 @@ export const decode = (run: BatchRun, codec: Codec): void => {
 }
 
 const decodeOne = (run: BatchRun, index: number, delivery: Delivery, codec: Codec): Work => {
+  if (delivery.fault !== undefined) return bad(run, index, delivery, Undecodable.invalid(delivery.fault))
   try {
     const envelope = codec.decode(delivery.bytes)
     if (envelope instanceof Undecodable.Undecodable) return bad(run, index, delivery, envelope)

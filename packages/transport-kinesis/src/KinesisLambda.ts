@@ -1,0 +1,162 @@
+/**
+ * A worker as an AWS Lambda function of a Kinesis stream.
+ *
+ * **Guarantees.** The response names the lowest sequence number that is not settled, or nothing when all are: Lambda
+ * sends everything from there on again (`ReportBatchItemFailures`), so nothing is lost and a key's order is kept. The
+ * layers are built once for each execution environment; a build that failed is tried again by the next invocation.
+ * Nothing starts later than half a second before the function would be killed. Telemetry is written before the response.
+ *
+ * **Gotchas.** The mapping must have `FunctionResponseTypes: [ReportBatchItemFailures]` and an on-failure destination:
+ * after its retries AWS drops a record otherwise. `ParallelizationFactor` above 1 keeps the order of a partition key only.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+ * @since 0.1.0
+ */
+import * as Deadline from "@leat/core/Deadline"
+import type { Delivery } from "@leat/core/Delivery"
+import * as Guarantees from "@leat/core/Guarantees"
+import type { Journal } from "@leat/core/Journal"
+import type { Provides } from "@leat/core/MissingServices"
+import * as Outcome from "@leat/core/Outcome"
+import type { Promises } from "@leat/core/Transport"
+import type { Worker } from "@leat/core/Worker"
+import * as WorkerEvent from "@leat/core/WorkerEvent"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+
+import * as LambdaEnvironment from "./internal/LambdaEnvironment.ts"
+import type { LambdaContext, LambdaEvent, LambdaRecord, LambdaResponse } from "./LambdaEvent.ts"
+import * as SequenceNumber from "./SequenceNumber.ts"
+
+/**
+ * What this transport promises. Lambda's event does not say how often a record came before.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const promises: Promises = { redelivers: true, ordersKeys: true, countsAttempts: false }
+
+/**
+ * The function to export; `close` releases the layers, for tests and local runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KinesisLambda {
+  (event: LambdaEvent, context: LambdaContext): Promise<LambdaResponse>
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Makes the function out of a worker and the layers it needs.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <R, Provided, E>(
+  worker: Worker<R>,
+  layer: Layer.Layer<Provided, E> & Provides<R | Journal, Provided>
+): KinesisLambda => {
+  // `Provides` has checked it; the compiler can't carry that through the conditional type.
+  const environment = LambdaEnvironment.make<R | Journal, E>(
+    layer as Layer.Layer<R | Journal, E>,
+    announce(worker.name)
+  )
+  const handler = async (event: LambdaEvent, context: LambdaContext): Promise<LambdaResponse> => {
+    const records = recordsOf(event)
+    if (records.length === 0) return allSettled
+    const run = await environment.get()
+    // A reference needs no provider: `Exclude<R, never>` is R, which the compiler can't see for a generic R.
+    return run(respond(worker, records, context) as Effect.Effect<LambdaResponse, never, R | Journal>)
+  }
+  return Object.assign(handler, { close: environment.close })
+}
+
+const announce = (name: string) =>
+  Effect.flatMap(Effect.context<Journal>(), (services) =>
+    Effect.logInfo(`worker ${name} behind Lambda`, ...Guarantees.describe(services))
+  )
+
+const allSettled: LambdaResponse = { batchItemFailures: [] }
+
+const recordsOf = (event: LambdaEvent): ReadonlyArray<LambdaRecord> => {
+  const records: unknown = (event as Partial<LambdaEvent> | null)?.Records
+  if (!Array.isArray(records))
+    throw new TypeError("not a Kinesis event: `Records` is missing; is the trigger a Kinesis stream?")
+  const [first] = records as ReadonlyArray<Partial<LambdaRecord> | null>
+  if (records.length > 0 && typeof first?.kinesis?.sequenceNumber !== "string") {
+    throw new TypeError(
+      "not a Kinesis event: a record has no `kinesis.sequenceNumber`; is the trigger a Kinesis stream?"
+    )
+  }
+  return records as ReadonlyArray<LambdaRecord>
+}
+
+const respond = Effect.fnUntraced(function* <R>(
+  worker: Worker<R>,
+  records: ReadonlyArray<LambdaRecord>,
+  context: LambdaContext
+) {
+  const deadline = (yield* Clock.currentTimeMillis) + context.getRemainingTimeInMillis()
+  const response = yield* worker.process(records.map(toDelivery)).pipe(
+    Effect.provideService(Deadline.Deadline, deadline),
+    Effect.map((result) => toResponse(records, result)),
+    // Reported, not thrown: a thrown error would bisect the batch, which mends no journal.
+    Effect.catchTag("JournalError", (error) =>
+      Effect.as(Effect.logError("the journal failed", error), nothingSettled(records))
+    )
+  )
+  yield* WorkerEvent.flush
+  return response
+})
+
+const nothingSettled = (records: ReadonlyArray<LambdaRecord>): LambdaResponse =>
+  failure(SequenceNumber.lowest(records.map((record) => record.kinesis.sequenceNumber)))
+
+const toResponse = (records: ReadonlyArray<LambdaRecord>, result: Outcome.BatchResult): LambdaResponse => {
+  if (result.settledPrefix === records.length) return allSettled
+  const unsettled = records.filter((_, index) => {
+    const outcome = result.outcomes[index]
+    return outcome === undefined || !Outcome.isSettled(outcome)
+  })
+  return failure(SequenceNumber.lowest(unsettled.map((record) => record.kinesis.sequenceNumber)))
+}
+
+const failure = (sequenceNumber: string | undefined): LambdaResponse =>
+  sequenceNumber === undefined ? allSettled : { batchItemFailures: [{ itemIdentifier: sequenceNumber }] }
+
+const toDelivery = (record: LambdaRecord): Delivery => {
+  const { approximateArrivalTimestamp, data, partitionKey, sequenceNumber } = record.kinesis
+  const bytes = typeof data === "string" ? Buffer.from(data, "base64") : nothing
+  return {
+    partition: shardOf(record.eventID),
+    position: sequenceNumber,
+    partitionKey,
+    attempt: 1,
+    arrival: approximateArrivalTimestamp * 1_000,
+    bytes,
+    fault: faultOf(data, bytes)
+  }
+}
+
+const nothing = new Uint8Array()
+
+const shardOf = (eventID: string): string => {
+  const colon = eventID.indexOf(":")
+  return colon === -1 ? eventID : eventID.slice(0, colon)
+}
+
+/** `Buffer` skips what is not base64, so text that yields fewer bytes than its length asks for was none. */
+const faultOf = (data: unknown, bytes: Uint8Array): string | undefined => {
+  if (typeof data !== "string") return "`kinesis.data` is not a string"
+  const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0
+  if (data.length % 4 !== 0 || bytes.length !== (data.length / 4) * 3 - padding) return "`kinesis.data` is not base64"
+  return isAggregate(bytes)
+    ? "an aggregated record of the Kinesis Producer Library: publish without aggregation"
+    : undefined
+}
+
+/** The KPL's magic number. @see https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md */
+const isAggregate = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0xf3 && bytes[1] === 0x89 && bytes[2] === 0x9a && bytes[3] === 0xc2
