@@ -1,1 +1,2 @@
 export * as EventSourceMapping from "./EventSourceMapping.ts"
+export * as KinesisPublisher from "./KinesisPublisher.ts"

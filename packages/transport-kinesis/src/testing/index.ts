@@ -1,1 +1,2 @@
 export * as EmbeddedKinesis from "./EmbeddedKinesis.ts"
+export * as LambdaRuntime from "./LambdaRuntime.ts"
