@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 
 import * as Cores from "./Cores.ts"
-import type { ProgramName, Surroundings } from "./Program.ts"
+import type { BatchReply, KinesisEvent, ProgramName, Surroundings } from "./Program.ts"
 
 /** Which program a child keeps warm, and on what. */
 export interface Open {
@@ -40,6 +40,8 @@ export interface Slice {
 
 /** A warm program in a process of its own. */
 export interface Child {
+  /** One batch, unmeasured. */
+  readonly handle: (event: KinesisEvent) => Promise<BatchReply>
   readonly slice: (request: SliceRequest) => Promise<Slice>
   readonly close: () => Promise<void>
 }
@@ -62,7 +64,11 @@ export const openChild = async (open: Open): Promise<Child> => {
     await close()
     throw cause
   }
-  return { slice: (slice) => ask<Slice>(child, { slice }), close }
+  return {
+    handle: (event) => ask<BatchReply>(child, { event }),
+    slice: (slice) => ask<Slice>(child, { slice }),
+    close
+  }
 }
 
 type Answer<A> = { readonly result: A } | { readonly failed: string }

@@ -5,59 +5,94 @@
 import { readFileSync } from "node:fs"
 
 import * as Program from "./Program.ts"
+import type { BatchReply, KinesisEvent } from "./Program.ts"
 import type { Open, Slice, SliceRequest } from "./Slice.ts"
 import * as Workload from "./workload.ts"
 
-type Command = { readonly open: Open } | { readonly slice: SliceRequest }
+type Command = { readonly open: Open } | { readonly event: KinesisEvent } | { readonly slice: SliceRequest }
+
+type Handle = (event: KinesisEvent) => Promise<BatchReply>
+
+interface Opened {
+  readonly handle: Handle
+  readonly slice: (request: SliceRequest) => Promise<Slice>
+}
+
+/** What a run of batches showed. */
+interface Run {
+  readonly walls: ReadonlyArray<number>
+  readonly failures: number
+}
 
 /** Batches made before a slice, so that making them isn't measured. */
 const recordsAhead = 20_000
 
-let run: ((request: SliceRequest) => Promise<Slice>) | undefined
-
-const open = async ({ program, surroundings, size, hitRatio, lane }: Open) => {
+const open = async ({ program, surroundings, size, hitRatio, lane }: Open): Promise<Opened> => {
   const { handler } = await Program.load(program, surroundings)
+  const handle: Handle = (event) => handler(event, Program.context)
   const workload = Workload.make(lane)
-  const batch = (records = size) => workload.batch(records, hitRatio)
   let batchesPerMillisecond = 0.02
   // Opens all connections that a batch can use.
-  await handler(batch(100), Program.context)
+  await handle(workload.batch(100, hitRatio))
 
-  run = async ({ milliseconds, leastBatches, warm }) => {
-    const wanted = Math.max(leastBatches, Math.ceil(milliseconds * batchesPerMillisecond * 2) + 1)
-    const batches = Array.from({ length: Math.min(wanted, Math.ceil(recordsAhead / size)) }, () => batch())
+  const slice = async (request: SliceRequest): Promise<Slice> => {
+    const batches = Array.from({ length: batchesAhead(request, size, batchesPerMillisecond) }, () =>
+      workload.batch(size, hitRatio)
+    )
     globalThis.gc?.()
     globalThis.gc?.()
     // Not measured: reopens connections that were closed while the others ran, and fills the processor's caches.
-    const warmed = warm ? 1 : 0
-    if (warm) await handler(batch(), Program.context)
-
-    const walls: Array<number> = []
-    let failures = 0
-    const waitedBefore = waitedMilliseconds()
-    const cpuBefore = process.cpuUsage()
-    const start = performance.now()
-    while (walls.length < leastBatches || performance.now() - start < milliseconds) {
-      const next = batches[hitRatio === 1 ? walls.length % batches.length : walls.length]
-      if (next === undefined) break
-      const begun = performance.now()
-      // oxlint-disable-next-line no-await-in-loop -- Lambda hands one environment one batch after the other
-      const reply = await handler(next, Program.context)
-      walls.push(performance.now() - begun)
-      failures += reply.batchItemFailures.length
-    }
-    const wall = performance.now() - start
-    const cpu = process.cpuUsage(cpuBefore)
-    batchesPerMillisecond = Math.max(walls.length / wall, 0.001)
+    if (request.warm) await handle(workload.batch(size, hitRatio))
+    // Batches of hits may come again; a miss is one only once.
+    const measured = await measure(() => run(handle, batches, request, hitRatio === 1))
+    const { walls, failures } = measured.result
+    batchesPerMillisecond = Math.max(walls.length / measured.wall, 0.001)
     return {
       walls,
       failures,
-      cpuPerRecord: (cpu.user + cpu.system) / (walls.length * size),
-      recordsPerSecond: (walls.length * size * 1000) / wall,
-      records: (walls.length + warmed) * size,
-      waited: (waitedMilliseconds() - waitedBefore) / wall
+      cpuPerRecord: measured.cpu / (walls.length * size),
+      recordsPerSecond: (walls.length * size * 1000) / measured.wall,
+      records: (walls.length + (request.warm ? 1 : 0)) * size,
+      waited: measured.waited / measured.wall
     }
   }
+  return { handle, slice }
+}
+
+const batchesAhead = ({ milliseconds, leastBatches }: SliceRequest, size: number, perMillisecond: number) =>
+  Math.max(leastBatches, Math.min(Math.ceil(milliseconds * perMillisecond * 2) + 1, Math.ceil(recordsAhead / size)))
+
+/** Hands over batches until the time is over or, where none may come twice, there are no more. */
+const run = async (
+  handle: Handle,
+  batches: ReadonlyArray<KinesisEvent>,
+  { milliseconds, leastBatches }: SliceRequest,
+  repeat: boolean
+): Promise<Run> => {
+  const walls: Array<number> = []
+  let failures = 0
+  const start = performance.now()
+  while (walls.length < leastBatches || performance.now() - start < milliseconds) {
+    const next = batches[repeat ? walls.length % batches.length : walls.length]
+    if (next === undefined) break
+    const begun = performance.now()
+    // oxlint-disable-next-line no-await-in-loop -- Lambda hands one environment one batch after the other
+    const reply = await handle(next)
+    walls.push(performance.now() - begun)
+    failures += reply.batchItemFailures.length
+  }
+  return { walls, failures }
+}
+
+/** Runs something and gives back its milliseconds, its CPU in microseconds of all threads, and what it had to wait. */
+const measure = async <A>(work: () => Promise<A>) => {
+  const waitedBefore = waitedMilliseconds()
+  const cpuBefore = process.cpuUsage()
+  const start = performance.now()
+  const result = await work()
+  const wall = performance.now() - start
+  const { user, system } = process.cpuUsage(cpuBefore)
+  return { result, wall, cpu: user + system, waited: waitedMilliseconds() - waitedBefore }
 }
 
 /** Time this process was ready to run but had no processor (Linux, `schedstat`): how much the neighbours took. */
@@ -69,17 +104,23 @@ const waitedMilliseconds = () => {
   }
 }
 
+let opened: Opened | undefined
+
 const answer = async (command: Command) => {
-  if ("open" in command) return open(command.open)
-  if (run === undefined) throw new Error("no program is open")
-  return run(command.slice)
+  if ("open" in command) {
+    opened = await open(command.open)
+    return undefined
+  }
+  if (opened === undefined) throw new Error("no program is open")
+  return "event" in command ? opened.handle(command.event) : opened.slice(command.slice)
 }
+
+const describe = (cause: unknown) => (cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
 
 process.on("message", (command: Command) => {
   answer(command).then(
     (result) => process.send?.({ result }),
-    (cause: unknown) =>
-      process.send?.({ failed: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
+    (cause: unknown) => process.send?.({ failed: describe(cause) })
   )
 })
 process.once("disconnect", () => process.exit(0))

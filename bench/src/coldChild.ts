@@ -4,8 +4,8 @@ import type { Make } from "./Program.ts"
 
 /** What a fresh process reports about itself: milliseconds since it started, unless said otherwise. */
 export interface ColdStart {
-  /** All modules are evaluated. */
-  readonly loaded: number
+  /** All modules are evaluated, the program is made. */
+  readonly made: number
   /** The first batch is answered. */
   readonly first: number
   /** Milliseconds of the second batch alone. */
@@ -24,9 +24,9 @@ const context = { awsRequestId: "cold", functionName: "cold", getRemainingTimeIn
 
 /** The main of every bundle: makes the program, hands it two batches, reports and ends. */
 export const run = async (make: Make) => {
-  const loaded = performance.now()
   const { events, surroundings } = JSON.parse(process.env["COLD_START"] ?? "")
   const program = await make(surroundings)
+  const made = performance.now()
   const firstReply = await program.handler(JSON.parse(readFileSync(events[0], "utf8")), context)
   const first = performance.now()
   const secondEvent = JSON.parse(readFileSync(events[1], "utf8"))
@@ -35,7 +35,7 @@ export const run = async (make: Make) => {
   const second = performance.now() - secondStart
   const { user, system } = process.cpuUsage()
   const report: ColdStart = {
-    loaded,
+    made,
     first,
     second,
     cpu: (user + system) / 1000,

@@ -24,7 +24,7 @@ export interface Options {
   readonly rounds: number
   /** Length of a slice, default 250 ms. */
   readonly sliceMilliseconds?: number
-  /** How long each program runs before the first round, default 1000 ms: the JIT has to be through. */
+  /** How long each program runs before the first round, default 2000 ms: the JIT has to be through. */
   readonly warmMilliseconds?: number
 }
 
@@ -69,7 +69,7 @@ export const run = async (backends: Backends, scenario: Scenario, options: Optio
   await backends.fill()
   const seats = await inTurn(scenario.contestants, (contestant, lane) => open(backends, scenario, contestant, lane))
   try {
-    await inTurn(seats, ({ child }) => warmUp(child, options.warmMilliseconds ?? 1000))
+    await inTurn(seats, ({ child }) => warmUp(child, options.warmMilliseconds ?? 2000))
     const rounds = await inTurn(times(options.rounds), (round) => runRound(backends, seats, round, options))
     const turns = rounds.flat()
     return scenario.contestants.map((contestant) => summary(contestant, turns))

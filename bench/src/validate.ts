@@ -1,7 +1,7 @@
 import type { Backends } from "./Backends.ts"
 import { inTurn } from "./inTurn.ts"
-import { context, load } from "./Program.ts"
 import type { BatchReply, KinesisEvent, ProgramName } from "./Program.ts"
+import { openChild } from "./Slice.ts"
 import { brokenUsers, keyOf, listOf, recordOf, requestOf, topN } from "./workload.ts"
 
 /** What a program left behind after one batch. */
@@ -92,14 +92,15 @@ const withEndpoints = (program: ProgramName) =>
   (program === "leat" ? [false, true] : [false]).map((batch) => ({ program, batch }))
 
 const tracesOf = async (backends: Backends, name: ProgramName, batch: boolean) => {
-  const program = await load(name, backends.surroundings({ delayMilliseconds: 0, batch }))
+  const surroundings = backends.surroundings({ delayMilliseconds: 0, batch })
+  const child = await openChild({ program: name, surroundings, size: 100, hitRatio: 0, lane: 1 })
   try {
     return await inTurn(checks(), async ({ event }) => {
       await fillFew(backends)
-      return traceOf(backends, await program.handler(event, context))
+      return traceOf(backends, await child.handle(event))
     })
   } finally {
-    await program.close()
+    await child.close()
   }
 }
 

@@ -10,6 +10,7 @@ import type { Make, Program } from "../Program.ts"
 export const make: Make = async (surroundings) => {
   Object.assign(process.env, environmentOf(surroundings), lambdaEnvironment)
   const module: { readonly handler?: Program["handler"] } = await import(pathToFileURL(lambdaModule()).href)
-  if (module.handler === undefined) throw new Error("apps/kinesis-lambda exports no handler yet")
+  if (module.handler === undefined)
+    throw new Error("apps/kinesis-lambda exports no handler yet (`--peers` measures the others)")
   return { handler: module.handler, close: () => Promise.resolve() }
 }
