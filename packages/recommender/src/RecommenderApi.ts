@@ -12,7 +12,6 @@
  *
  * @since 0.1.0
  */
-import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -30,6 +29,7 @@ import * as Schema from "effect/Schema"
 import * as Recommendations from "./Recommendations.ts"
 import * as Recommender from "./Recommender.ts"
 import * as Routes from "./recommenderApi/Routes.ts"
+import * as RequestEvents from "./RequestEvents.ts"
 
 /**
  * A user: a positive integer that JSON carries without loss.
@@ -181,10 +181,6 @@ export const client = (
  * @since 0.1.0
  */
 export interface Options {
-  /** Asked for when a request says nothing. Default 20. */
-  readonly topNDefault?: number | undefined
-  /** The most a request may ask for. Default 100. */
-  readonly topNMax?: number | undefined
   /** The most requests in a batch. Default 1000. */
   readonly maxRequests?: number | undefined
   /** The deadline of a request, for the cache and the recommender below. Default 5 s. */
@@ -204,7 +200,7 @@ export type Needs =
   | Recommendations.Recommendations
 
 /**
- * The routes of the contract.
+ * The routes of the contract. The default and the largest `top_n` are those of `RequestEvents`, as for events.
  *
  * @category layers
  * @since 0.1.0
@@ -213,13 +209,14 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Needs> =
   Layer.effectDiscard(
     Effect.gen(function* () {
       const router = yield* HttpRouter.HttpRouter
+      const events = yield* RequestEvents.RequestEvents
       const parts: Routes.Parts = {
         recommender: yield* Recommender.Recommender,
         recommendations: yield* Recommendations.Recommendations,
         timeout: options.timeout ?? "5 seconds",
         limits: {
-          topNDefault: Math.min(options.topNDefault ?? 20, options.topNMax ?? 100),
-          topNMax: options.topNMax ?? 100,
+          topNDefault: events.defaultTopN,
+          topNMax: events.maxTopN,
           maxRequests: options.maxRequests ?? 1000
         }
       }
@@ -228,23 +225,3 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Needs> =
       yield* router.add("POST", "/internal/recommend", Routes.batch(parts))
     })
   )
-
-/**
- * The routes, bounded by `TOP_N_MAX` (100).
- *
- * @category layers
- * @since 0.1.0
- */
-export const layerConfig = (options: Omit<Options, "topNMax"> = {}): Layer.Layer<never, Config.ConfigError, Needs> =>
-  Layer.unwrap(Effect.map(topNMax, (found) => layer({ ...options, topNMax: found })))
-
-/**
- * `TOP_N_MAX`.
- *
- * @category config
- * @since 0.1.0
- */
-export const topNMax: Config.Config<number> = Config.schema(
-  Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1000 })),
-  "TOP_N_MAX"
-).pipe(Config.withDefault(100))

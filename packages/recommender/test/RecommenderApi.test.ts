@@ -1,5 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, it } from "@effect/vitest"
+import type * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,6 +13,7 @@ import { describe } from "vitest"
 import * as Recommendations from "../src/Recommendations.ts"
 import * as Recommender from "../src/Recommender.ts"
 import * as RecommenderApi from "../src/RecommenderApi.ts"
+import * as RequestEvents from "../src/RequestEvents.ts"
 
 const films = (user_id: number, top_n: number) =>
   Array.from({ length: Math.min(top_n, 50) }, (_, i) => user_id * 100 + i)
@@ -40,8 +42,8 @@ const Parts = Layer.mergeAll(
     recommend,
     recommendMany: (asked) => Effect.succeed(asked.map(recommend))
   }),
-  Layer.succeed(Recommendations.Recommendations, {
-    forUser: (user_id, top_n) =>
+  Layer.mock(Recommendations.Recommendations, {
+    forUser: (user_id, top_n = 20) =>
       Effect.map(recommend({ user_id, top_n }), (recommendations) => ({
         user_id,
         top_n,
@@ -52,7 +54,7 @@ const Parts = Layer.mergeAll(
   })
 )
 
-const served = (routes = RecommenderApi.layer()) =>
+const served = (routes: Layer.Layer<never, Config.ConfigError, RecommenderApi.Needs> = RecommenderApi.layer()) =>
   HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(Parts),
     Layer.provideMerge(NodeHttpServer.layerTest)
@@ -121,7 +123,16 @@ describe("the typed client of the contract", () => {
       const client = yield* RecommenderApi.client()
       const failed = yield* Effect.flip(client.internal.recommend({ params: { user_id: 7 }, query: { top_n: 11 } }))
       assert.strictEqual(failed._tag, "InvalidRequest")
-    }).pipe(Effect.provide(served(RecommenderApi.layer({ topNMax: 10 }))))
+    }).pipe(
+      Effect.provide(
+        served(
+          Layer.provide(
+            RecommenderApi.layer(),
+            RequestEvents.layer(RequestEvents.make({ maxTopN: 10, defaultTopN: 10 }))
+          )
+        )
+      )
+    )
   )
 })
 
@@ -178,7 +189,7 @@ describe("GET /recommend/cached/{user_id}", () => {
       const found = yield* Effect.forEach(sources, (_, i) => get(`/recommend/cached/${i + 1}`))
       assert.deepStrictEqual(
         found.map(({ body }) =>
-          typeof body === "object" && body !== null && "from_cache" in body ? body.from_cache : undefined
+          typeof body === "object" && body !== null && "from_cache" in body ? body["from_cache"] : undefined
         ),
         [true, true, true, false, false, false]
       )
@@ -235,17 +246,23 @@ describe("POST /internal/recommend", () => {
 })
 
 describe("TOP_N_MAX", () => {
-  const withEnv = (env: Record<string, string>) =>
-    Effect.exit(RecommenderApi.topNMax).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))
-
-  it.effect("is 100 unless set, and an error naming it when it is none", () =>
+  it.effect("bounds the routes as it bounds events", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* withEnv({}), Exit.succeed(100))
-      assert.deepStrictEqual(yield* withEnv({ TOP_N_MAX: "50" }), Exit.succeed(50))
-      for (const TOP_N_MAX of ["0", "many", "-1", "1e9"]) {
-        assert.include(String(yield* withEnv({ TOP_N_MAX })), "TOP_N_MAX")
-      }
-    })
+      assert.strictEqual((yield* get("/internal/recommend/1?top_n=11")).status, 422)
+      assert.strictEqual((yield* get("/internal/recommend/1?top_n=10")).status, 200)
+      assert.deepInclude((yield* get("/internal/recommend/1")).body, { count: 10 })
+    }).pipe(
+      Effect.provide(
+        served(
+          Layer.provide(RecommenderApi.layer(), [
+            Layer.provide(
+              RequestEvents.layerConfig,
+              ConfigProvider.layer(ConfigProvider.fromEnv({ env: { TOP_N_MAX: "10" } }))
+            )
+          ])
+        )
+      )
+    )
   )
 })
 
