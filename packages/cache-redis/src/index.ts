@@ -1,1 +1,6 @@
-export {}
+/**
+ * @since 0.1.0
+ */
+export * as RedisConfig from "./RedisConfig.ts"
+export * as RedisStore from "./RedisStore.ts"
+export * as StoreConfig from "./StoreConfig.ts"
