@@ -141,12 +141,16 @@ export const address: Config.Config<{ readonly host: string; readonly port: numb
 
 const serve = Effect.fnUntraced(function* <A, E, R, RC>(routes: Layer.Layer<A, E, R>, options: Options<RC>) {
   const state: Guard.State = { inFlight: 0, draining: false }
-  const methods = Methods.remember(yield* HttpRouter.make)
+  const limits = limitsOf(options)
+  // A long path parameter is the route's to judge; the router's own bound of 100 would make it a 404.
+  const router = Effect.provideService(HttpRouter.make, HttpRouter.RouterConfig, {
+    maxParamLength: limits.maxUrlLength
+  })
+  const methods = Methods.remember(yield* router)
   yield* own(methods.router, state, options)
   const built = yield* Layer.build(
     Layer.provide(routes, [Layer.succeed(HttpRouter.HttpRouter, methods.router), NodeHttpServer.layerHttpServices])
   )
-  const limits = limitsOf(options)
   const timeouts = timeoutsOf(options)
   const listener = Listener.make(timeouts)
   const host = options.host ?? "127.0.0.1"
