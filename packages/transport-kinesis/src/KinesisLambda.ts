@@ -75,7 +75,7 @@ export const make = <R, Provided, E>(
 
 const announce = (name: string) =>
   Effect.flatMap(Effect.context<Journal>(), (services) =>
-    Effect.logInfo(`worker ${name} behind Lambda`, ...Guarantees.describe(services))
+    Effect.logInfo(`worker ${name} behind Lambda: ${Guarantees.describe(services).join("; ")}`)
   )
 
 const allSettled: LambdaResponse = { batchItemFailures: [] }
