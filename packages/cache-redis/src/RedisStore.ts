@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<CacheStore.CacheStore["Service"], never, Scope.Scope> {
   const timeout = Duration.toMillis(options.timeout ?? 100)
   const random = yield* Random.Random
-  const redis = clientOptions(options, () => random.nextDoubleUnsafe())
+  const redis = clientOptions(options, timeout, () => random.nextDoubleUnsafe())
   const log = Effect.runForkWith(yield* Effect.context())
   const connection = yield* Effect.acquireRelease(
     Effect.sync(
@@ -168,7 +168,7 @@ const valuesOf = (replies: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array | u
  * Settings that survive a Redis that refuses, dies, freezes or fails over; each was measured with a real server. ioredis'
  * own would keep commands while offline and make a GET wait for 73 s.
  */
-const clientOptions = (options: Options, random: () => number): Surroundings["redis"] => ({
+const clientOptions = (options: Options, timeout: number, random: () => number): Surroundings["redis"] => ({
   host: options.host ?? "127.0.0.1",
   port: options.port ?? 6379,
   db: options.database ?? 0,
@@ -177,8 +177,9 @@ const clientOptions = (options: Options, random: () => number): Surroundings["re
   ...(options.tls === true ? { tls: {} } : {}),
   lazyConnect: true,
   connectTimeout: 500,
-  // Armed while replies are awaited: a connection that is open on our side alone is given up.
-  socketTimeout: 300,
+  // Armed while a reply is awaited, in a handshake too, where a batch's own time doesn't apply. Longer than the timeouts
+  // that open the breaker, which knows more.
+  socketTimeout: Math.max(300, 4 * timeout),
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,

@@ -181,6 +181,8 @@ export class Connection {
     const { connected } = this
     this.connected = false
     this.attempted.openUnsafe()
+    // We hung up ourselves, and have said why.
+    if (this.breaker.open) return
     if (connected) this.down(closed("the connection was lost"))
     // The first loss is nothing to speak of, an attempt that failed is.
     else if (this.refusal !== undefined) this.report(this.refusal)
