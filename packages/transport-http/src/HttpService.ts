@@ -44,6 +44,8 @@ export interface Options<R = never> extends Bounds {
   readonly port?: number | undefined
   /** What `/ready` asks. Default: nothing, ready while it runs. */
   readonly checks?: Readiness.Checks<R> | undefined
+  /** What `/ready` shows without needing it: a cache that is down makes a service slower, not useless. */
+  readonly watched?: Readiness.Checks<R> | undefined
   /** Time of each check. Default 1 s. */
   readonly checkTimeout?: Duration.Input | undefined
   /** Served at `/openapi.json` and rendered at `/docs`. Default: neither. */
@@ -197,9 +199,10 @@ const timeoutsOf = (options: Bounds): Listener.Timeouts => ({
 const own = <RC>(router: HttpRouter.HttpRouter, state: Guard.State, options: Options<RC>) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<RC>()
-    const readiness = Readiness.check(options.checks ?? {}, options.checkTimeout ?? "1 second").pipe(
-      Effect.provideContext(context)
-    )
+    const readiness = Readiness.check(
+      { needed: options.checks ?? {}, watched: options.watched ?? {} },
+      options.checkTimeout ?? "1 second"
+    ).pipe(Effect.provideContext(context))
     yield* router.add("GET", "/health", HttpServerResponse.jsonUnsafe({ status: "ok" }))
     yield* router.add(
       "GET",

@@ -115,6 +115,18 @@ describe("a service", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is ready while only something it watches is down", () =>
+    Effect.gen(function* () {
+      const service = yield* started({
+        checks: { engine: Effect.void },
+        watched: { redis: Effect.fail({ message: "down" }) }
+      })
+      const found = yield* ask(service, "/ready")
+      assert.strictEqual(found.status, 200)
+      assert.deepStrictEqual(JSON.parse(found.text), { status: "ready", checks: { redis: "failed", engine: "ok" } })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("serves its document, and a page of it that loads nothing and escapes everything", () =>
     Effect.gen(function* () {
       const service = yield* started({ openApi: document })

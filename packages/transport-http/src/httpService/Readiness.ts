@@ -34,25 +34,28 @@ export interface Readiness {
 }
 
 /**
- * Runs every check.
+ * Runs every check. Ready is who has all it needs; what is only watched is shown.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const check = <R>(checks: Checks<R>, timeout: Duration.Input): Effect.Effect<Readiness, never, R> =>
-  Effect.map(
-    Effect.forEach(
-      Object.entries(checks),
-      ([name, one]) => Effect.map(run(one, timeout), (found) => [name, found] as const),
-      {
-        concurrency: "unbounded"
-      }
-    ),
+export const check = <R>(
+  checks: { readonly needed: Checks<R>; readonly watched: Checks<R> },
+  timeout: Duration.Input
+): Effect.Effect<Readiness, never, R> => {
+  const all = Object.entries({ ...checks.watched, ...checks.needed })
+  return Effect.map(
+    Effect.forEach(all, ([name, one]) => Effect.map(run(one, timeout), (found) => [name, found] as const), {
+      concurrency: "unbounded"
+    }),
     (found) => ({
-      status: found.every(([, word]) => word === "ok") ? "ready" : "unavailable",
+      status: found.every(([name, word]) => word === "ok" || !Object.hasOwn(checks.needed, name))
+        ? "ready"
+        : "unavailable",
       checks: Object.fromEntries(found)
     })
   )
+}
 
 const run = <R>(one: Check<R>, timeout: Duration.Input): Effect.Effect<"ok" | "failed" | "timeout", never, R> =>
   one.pipe(

@@ -1,0 +1,69 @@
+/** The recommendation service as layers: what `main.ts` launches and what other programs embed. */
+import * as StoreConfig from "@leat/cache-redis/StoreConfig"
+import * as CacheStore from "@leat/core/CacheStore"
+import * as Recommendations from "@leat/recommender/Recommendations"
+import * as Recommender from "@leat/recommender/Recommender"
+import * as Engine from "@leat/recommender/recommender/Engine"
+import * as RecommenderApi from "@leat/recommender/RecommenderApi"
+import * as RequestEvents from "@leat/recommender/RequestEvents"
+import * as HttpService from "@leat/transport-http/HttpService"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as HttpServerError from "effect/http/HttpServerError"
+import * as Layer from "effect/Layer"
+
+/** What the service is built on. */
+export type Parts = Recommender.Recommender | Recommendations.Recommendations | CacheStore.CacheStore
+
+const recommender = Effect.flatMap(Recommender.Recommender, (one) => one.recommend({ user_id: 1, top_n: 1 }))
+
+const cache = Effect.flatMap(CacheStore.CacheStore, (store) => store.ready("500 millis")).pipe(
+  Effect.filterOrFail(
+    (ready) => ready,
+    () => ({ message: "the cache does not answer" })
+  )
+)
+
+const surroundings: HttpService.Options<Parts> = {
+  openApi: RecommenderApi.openApi,
+  checks: { recommender },
+  watched: { cache }
+}
+
+/** The service at an address of the caller's, on parts of the caller's. */
+export const service = (
+  options: HttpService.Options<Parts> = {}
+): Layer.Layer<HttpService.HttpService, HttpServerError.ServeError, Parts> =>
+  HttpService.layer(RecommenderApi.layer(), { ...surroundings, ...options })
+
+/** The service at `HOST` and `PORT`. */
+export const serviceConfig: Layer.Layer<
+  HttpService.HttpService,
+  HttpServerError.ServeError | Config.ConfigError,
+  Parts
+> = HttpService.layerConfig(RecommenderApi.layer(), surroundings)
+
+/** The cache of the environment over a recommender of the caller's. */
+export const cached: Layer.Layer<
+  Recommendations.Recommendations | CacheStore.CacheStore,
+  Config.ConfigError,
+  Recommender.Recommender
+> = Recommendations.layerConfig.pipe(Layer.provideMerge(StoreConfig.layerConfig({ withoutEndpoint: "memory" })))
+
+const announce = Layer.effectDiscard(
+  Effect.flatMap(HttpService.HttpService, ({ url }) =>
+    Effect.logInfo(`recommendations at ${url}, documented at ${url}/docs`)
+  )
+)
+
+// Read first, so that a wrong variable stops the start before the engine trains.
+const checked = Layer.effectDiscard(Config.all([HttpService.address, Config.option(Config.Int("CACHE_TTL"))]))
+
+/** The whole program from its environment: the engine in this process, the cache, the service. */
+export const App = announce.pipe(
+  Layer.provide(serviceConfig),
+  Layer.provide(cached),
+  Layer.provide(Engine.layerConfig),
+  Layer.provide(RequestEvents.layerConfig),
+  Layer.provide(checked)
+)
