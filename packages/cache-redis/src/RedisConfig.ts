@@ -39,8 +39,20 @@ const toUrl = (endpoint: string): string => (endpoint.includes("://") ? endpoint
 const isEndpoint = (endpoint: string): boolean => {
   const url = URL.parse(toUrl(endpoint))
   if (url === null || url.hostname === "" || !/^rediss?:$/.test(url.protocol)) return false
-  return /^\/?\d{0,4}$/.test(url.pathname) && url.search === "" && url.hash === ""
+  const known = decoded(url.username) !== undefined && decoded(url.password) !== undefined
+  return known && /^\/?\d{0,4}$/.test(url.pathname) && url.search === "" && url.hash === ""
 }
+
+const decoded = (text: string): string | undefined => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** An empty variable is one that is not set, as compose files have them. */
+const unlessEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text)
 
 // The faults must not repeat the endpoint: it may hold a password.
 const Endpoint = Schema.String.check(
@@ -60,6 +72,9 @@ const portOf = (inEndpoint: number | undefined): Config.Config<number> =>
     "REDIS_PORT"
   ).pipe(Config.withDefault(inEndpoint ?? 6379))
 
+const redacted = (text: string | undefined): Redacted.Redacted | undefined =>
+  text === undefined ? undefined : Redacted.make(text)
+
 const orUndefined = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.withDefault(config, undefined)
 
 /**
@@ -74,7 +89,7 @@ export const redis: Config.Config<RedisConfig> = Config.flatMap(
     const url = new URL(toUrl(endpoint))
     return Config.all({
       port: portOf(url.port === "" ? undefined : Number(url.port)),
-      username: orUndefined(Config.NonEmptyString("REDIS_USERNAME")),
+      username: orUndefined(Config.String("REDIS_USERNAME")),
       password: orUndefined(Config.Redacted("REDIS_PASSWORD")),
       tls: Config.withDefault(Config.Boolean("REDIS_TLS"), url.protocol === "rediss:"),
       timeout: Config.withDefault(Config.Duration("REDIS_TIMEOUT"), Duration.millis(100))
@@ -82,8 +97,8 @@ export const redis: Config.Config<RedisConfig> = Config.flatMap(
       Config.map(({ port, username, password, tls, timeout }) => ({
         host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
         port,
-        username: username ?? (url.username === "" ? undefined : decodeURIComponent(url.username)),
-        password: password ?? (url.password === "" ? undefined : Redacted.make(decodeURIComponent(url.password))),
+        username: unlessEmpty(username) ?? unlessEmpty(decoded(url.username)),
+        password: password ?? redacted(unlessEmpty(decoded(url.password))),
         database: Number(url.pathname.slice(1)),
         tls,
         timeout

@@ -2,7 +2,7 @@ import { createServer, connect } from "node:net"
 import type { AddressInfo, Socket } from "node:net"
 
 import { assert, describe, it } from "@effect/vitest"
-import * as CacheStore from "@leat/core/CacheStore"
+import type * as CacheStore from "@leat/core/CacheStore"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"

@@ -4,6 +4,7 @@ import * as CacheCodec from "@leat/core/CacheCodec"
 import * as CacheStore from "@leat/core/CacheStore"
 import * as Deadline from "@leat/core/Deadline"
 import * as CacheStoreSuite from "@leat/core/testing/CacheStoreSuite"
+import * as CacheSuite from "@leat/core/testing/CacheSuite"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -18,6 +19,7 @@ const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { REDIS_E
 const store = RedisStore.layerConfig.pipe(Layer.provide(environment))
 
 CacheStoreSuite.suite("Redis", store, { clock: "server" })
+CacheSuite.suite("Redis", store)
 
 /** Another program on the same Redis. */
 const stranger = Effect.acquireRelease(

@@ -1,4 +1,5 @@
 import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
@@ -12,8 +13,9 @@ export interface Flight {
 class Running<A, E> implements Flight {
   readonly name: string
   valid = true
-  waiting = 0
-  fiber: Fiber.Fiber<A, E> | undefined = undefined
+  readonly landed = Deferred.makeUnsafe<A, E>()
+  waiting = 1
+  fiber: Fiber.Fiber<A, E> | undefined
 
   constructor(name: string) {
     this.name = name
@@ -30,7 +32,7 @@ export class CacheFlights<A, E> {
       Effect.contextWith((context: Context.Context<R>) =>
         Effect.sync(() => this.enter(name, (flight) => Effect.runForkWith(context)(run(flight))))
       ),
-      (flight) => (flight.fiber === undefined ? Effect.never : Fiber.join(flight.fiber)),
+      (flight) => Deferred.await(flight.landed),
       (flight) => this.leave(flight)
     )
   }
@@ -43,7 +45,9 @@ export class CacheFlights<A, E> {
     this.running.delete(name)
   }
 
-  /** One step without a pause, so that no second run of a name can begin between the look and the start. */
+  /**
+   * In the map before it starts: what starts may wake another fiber before it returns, and that one must find the flight.
+   */
   enter(name: string, start: (flight: Flight) => Fiber.Fiber<A, E>): Running<A, E> {
     const other = this.running.get(name)
     if (other !== undefined) {
@@ -52,12 +56,12 @@ export class CacheFlights<A, E> {
       return other
     }
     const flight = new Running<A, E>(name)
-    flight.waiting++
+    this.running.set(name, flight)
     flight.fiber = start(flight)
-    if (flight.fiber.pollUnsafe() === undefined) {
-      this.running.set(name, flight)
-      flight.fiber.addObserver(() => this.land(flight))
-    }
+    flight.fiber.addObserver((exit) => {
+      this.land(flight)
+      Deferred.doneUnsafe(flight.landed, exit)
+    })
     return flight
   }
 
