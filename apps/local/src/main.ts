@@ -1,1 +1,20 @@
-export {}
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Exit from "http-server/src/Exit.ts"
+
+import * as Local from "./Local.ts"
+import * as Settings from "./Settings.ts"
+import { System } from "./System.ts"
+
+const settings = Settings.parse(process.argv.slice(2))
+
+if ("fault" in settings) {
+  console.error(`${settings.fault}\n\n${Settings.usage}`)
+  process.exitCode = 2
+} else {
+  Local.run(settings).pipe(
+    Effect.provide(System),
+    Effect.tapCause(Exit.explain),
+    NodeRuntime.runMain({ disableErrorReporting: true, teardown: Exit.code })
+  )
+}

@@ -1,0 +1,78 @@
+/** The Lambda of the system, its environment and what it said. */
+import * as HttpService from "@leat/transport-http/HttpService"
+import * as EventSourceMapping from "@leat/transport-kinesis/EventSourceMapping"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+
+import * as LambdaThread from "./LambdaThread.ts"
+import * as Report from "./Report.ts"
+
+/** The stream of the request events. */
+export const stream = "movie-rec-requests"
+
+/** The running Lambda. */
+export class Lambda extends Context.Service<
+  Lambda,
+  {
+    /** What it served so far, by its own metrics. */
+    readonly served: () => Report.Served
+    /** Records that were given up after all retries. */
+    readonly failed: () => number
+    /** Waits until everything put so far was served or given up. */
+    readonly drained: EventSourceMapping.EventSourceMapping["drained"]
+    readonly join: EventSourceMapping.EventSourceMapping["join"]
+  }
+>()("local/Lambda") {}
+
+const bundle = new URL("../../kinesis-lambda/dist/index.mjs", import.meta.url)
+
+/** The bundle behind the mapping, with the trigger's settings of the deployed one. */
+export const layer = Layer.effect(
+  Lambda,
+  Effect.gen(function* () {
+    let served = Report.nothing
+    let failed = 0
+    const handler = yield* LambdaThread.start({
+      bundle,
+      environment: yield* environment,
+      onLine: (line) => {
+        const metrics = Report.read(line)
+        if (metrics === undefined) process.stderr.write(`lambda: ${line}\n`)
+        else served = Report.add(served, metrics)
+      }
+    })
+    const mapping = yield* EventSourceMapping.make({
+      stream,
+      handler,
+      functionName: "movie-rec-kinesis-handler",
+      batchSize: 100,
+      maximumBatchingWindow: "1 second",
+      maximumRetryAttempts: 3,
+      bisectBatchOnFunctionError: true,
+      reportBatchItemFailures: true,
+      startingPosition: "TRIM_HORIZON",
+      onFailure: ({ document, records }) =>
+        Effect.sync(() => {
+          failed += records.length
+          process.stderr.write(`on-failure destination: ${JSON.stringify(document)}\n`)
+        })
+    })
+    return Lambda.of({ served: () => served, failed: () => failed, drained: mapping.drained, join: mapping.join })
+  })
+)
+
+/** As deployed: the service's address and Redis, where there is one; else memory, said aloud. */
+const environment = Effect.gen(function* () {
+  const { url } = yield* HttpService.HttpService
+  const redis = yield* Config.option(Config.NonEmptyString("REDIS_ENDPOINT"))
+  const enabled = yield* Config.withDefault(Config.Boolean("REDIS_ENABLED"), true)
+  const { FASTAPI_ENDPOINT: _, ...inherited } = process.env
+  return {
+    ...inherited,
+    RECOMMENDER_ENDPOINT: url,
+    REDIS_ENABLED: String(enabled && Option.isSome(redis))
+  }
+})
