@@ -7,7 +7,8 @@ import { root } from "./root.mjs"
 export const pnpmHome = ".cache/pnpm"
 
 /** The settings of npm that say how to reach a registry; pnpm should reach it the same way. */
-const kept = /^npm_config_(registry|cache|userconfig|globalconfig|cafile|proxy|https_proxy|noproxy|strict_ssl)$/i
+const kept =
+  /^npm_config_(registry|cache|userconfig|globalconfig|cafile|proxy|https_proxy|noproxy|strict_ssl|fetch_\w+)$/i
 
 /**
  * The caller's environment without what `npm start` added to it: pnpm would take npm's variables for settings of its
@@ -26,11 +27,15 @@ export function childEnvironment(node) {
   return env
 }
 
+/** npm's own waits between retries (10 s to 60 s) keep somebody without a network in the dark for minutes. */
+const patience = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+
 /** How to start npm: the one that started us where there is one, else the one on PATH (a .cmd file on Windows). */
 export function npmCommand(args) {
   const cli = process.env.npm_execpath
-  if (cli !== undefined && /npm-cli\.[cm]?js$/.test(cli)) return { file: process.execPath, args: [cli, ...args] }
-  return { file: "npm", args, shell: process.platform === "win32" }
+  if (cli !== undefined && /npm-cli\.[cm]?js$/.test(cli))
+    return { file: process.execPath, args: [cli, ...args, ...patience] }
+  return { file: "npm", args: [...args, ...patience], shell: process.platform === "win32" }
 }
 
 /** `node` and `pnpm` by their files, everything else by PATH. */

@@ -7,6 +7,8 @@ import { root } from "./root.mjs"
 /** Long enough for a program to end on the terminal's own signal before it gets a second one from here. */
 const terminalGrace = 2_000
 
+const orphanCheck = 250
+
 /** Runs a program on this terminal; resolves to its exit code, 128 + n when signal n ended it (as shells do). */
 export function execute(file, args, { env, shell = false } = {}) {
   const child = spawn(file, args, { cwd: root, env, shell, stdio: "inherit" })
@@ -43,6 +45,9 @@ function exitOf(child) {
  * Ctrl-C is special: a terminal sends SIGINT to the whole foreground group, the child included, and npm sends this
  * process another one. A child that takes a second Ctrl-C for "at once" (Vitest does) must not get it from a single
  * key press: so on a terminal this waits, and elsewhere it forwards one SIGINT and no more.
+ *
+ * A signal sent to npm alone never arrives here: npm passes it to its `sh -c`, and most shells die of it without a word.
+ * What is left to see is that the parent has changed.
  */
 function forwardSignals(child) {
   const timers = []
@@ -56,7 +61,10 @@ function forwardSignals(child) {
     SIGHUP: once(() => child.kill("SIGHUP"))
   }
   for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
+  const parent = process.ppid
+  const watch = setInterval(() => process.ppid !== parent && handlers.SIGTERM(), orphanCheck)
   return () => {
+    clearInterval(watch)
     for (const timer of timers) clearTimeout(timer)
     for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
   }
