@@ -23,6 +23,17 @@ describe("the encoder", () => {
     assert.isTrue(encoder.finish().equals(resp(texts)))
   })
 
+  it.prop(
+    "writes any integers as RESP",
+    [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })))],
+    ([some]) => {
+      const ints = [0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, ...some.map(Math.abs)]
+      const encoder = new CommandEncoder(ints.length, 16)
+      for (const int of ints) encoder.int(int)
+      assert.isTrue(encoder.finish().equals(resp(ints.map(String))))
+    }
+  )
+
   it("writes any bytes as RESP", () => {
     const all = Uint8Array.from({ length: 256 }, (_, i) => i)
     const encoder = new CommandEncoder(2, 16)

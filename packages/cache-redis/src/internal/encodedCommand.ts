@@ -35,22 +35,19 @@ export class CommandEncoder {
   }
 
   text(value: string): void {
-    const length = value.length
-    this.reserve(length + widest)
+    const { length } = value
+    this.reserve(length + 2 * widest)
     const start = this.at
     this.header(dollar, length)
-    const { bytes } = this
-    let at = this.at
-    for (let i = 0; i < length; i++) {
-      const unit = value.charCodeAt(i)
-      if (unit > 0x7f) {
-        this.at = start
-        return this.blob(Buffer.from(value))
-      }
-      bytes[at++] = unit
+    const written = this.bytes.write(value, this.at)
+    if (written === length) {
+      this.at += length
+      this.lineEnd()
+    } else {
+      // Not ASCII, which is rare in keys: more bytes than letters.
+      this.at = start
+      this.blob(Buffer.from(value))
     }
-    this.at = at
-    this.lineEnd()
   }
 
   blob(value: Uint8Array): void {
@@ -72,14 +69,31 @@ export class CommandEncoder {
     this.bytes = larger
   }
 
+  /** A non-negative integer, as text. */
+  int(value: number): void {
+    if (value > 0x7fffffff) return this.text(String(value))
+    this.reserve(2 * widest)
+    this.header(dollar, digitsOf(value))
+    this.digits(value)
+    this.lineEnd()
+  }
+
   header(kind: number, count: number): void {
     this.bytes[this.at++] = kind
-    if (count < 10) this.bytes[this.at++] = zero + count
-    else if (count < 100) {
-      this.bytes[this.at++] = zero + Math.floor(count / 10)
-      this.bytes[this.at++] = zero + (count % 10)
-    } else this.at += this.bytes.write(String(count), this.at, "latin1")
+    this.digits(count)
     this.lineEnd()
+  }
+
+  digits(value: number): void {
+    const { bytes } = this
+    this.at += digitsOf(value)
+    let at = this.at
+    let left = value | 0
+    do {
+      const tenth = (left / 10) | 0
+      bytes[--at] = zero + left - tenth * 10
+      left = tenth
+    } while (left > 0)
   }
 
   lineEnd(): void {
@@ -94,3 +108,9 @@ const zero = 0x30
 
 /** Most bytes around an argument: its kind, ten digits of length, two line ends. */
 const widest = 16
+
+const digitsOf = (value: number): number => {
+  let digits = 1
+  for (let bound = 10; value >= bound; bound *= 10) digits++
+  return digits
+}

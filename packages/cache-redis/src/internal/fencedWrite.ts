@@ -89,7 +89,7 @@ const write = (entries: ReadonlyArray<Entry>, naming: Naming): EncodedCommand =>
       printed = ifLoadedAfter === undefined ? "" : String(ifLoadedAfter)
     }
     encoder.blob(value)
-    encoder.text(String(wholeMillis(ttl)))
+    encoder.int(wholeMillis(ttl))
     encoder.text(printed)
   }
   return new EncodedCommand(naming.toLowerCase(), encoder.finish())
