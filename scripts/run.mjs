@@ -9,7 +9,6 @@
  * Plain JavaScript, because the Node that reads this file may be too old to strip types. What it installs stays inside
  * the clone (.cache, tools/node, node_modules) and finished steps are not repeated.
  */
-import { existsSync } from "node:fs"
 import { join } from "node:path"
 
 import { commandOf, childEnvironment } from "./setup/environment.mjs"
@@ -53,11 +52,9 @@ const build = (tools) =>
 
 /** The local system and some tests drive the bundle that Lambda would get, not its sources. */
 const bundleLambda = (tools) =>
-  existsSync(join(root, "apps/kinesis-lambda/scripts/bundle.ts"))
-    ? step("bundling the Lambda handler", (run) =>
-        run(tools.node, [tools.pnpm, "--filter", "kinesis-lambda", "build"], { env: tools.env })
-      )
-    : undefined
+  step("bundling the Lambda handler", (run) =>
+    run(tools.node, [tools.pnpm, "--filter", "kinesis-lambda", "build"], { env: tools.env })
+  )
 
 async function ensureTools() {
   const node = await ensureNode()

@@ -57,9 +57,9 @@ async function runOrFail(file, args, options) {
 const networkFault =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET|ERR_PNPM_META_FETCH_FAIL|fetch failed|dns error|network request/i
 
-function hintFor(output) {
-  return networkFault.test(output)
-    ? "\nThe package registry did not answer. Check the network, the proxy (HTTPS_PROXY) and `npm config get registry`,\n" +
-        "then run the same command again: finished steps are kept."
-    : ""
-}
+/** What to do when npm or pnpm could not fetch something. */
+export const registryHint =
+  "The package registry did not answer. Check the network, the proxy (HTTPS_PROXY) and `npm config get registry`,\n" +
+  "then run the same command again: finished steps are kept."
+
+const hintFor = (output) => (networkFault.test(output) ? `\n${registryHint}` : "")

@@ -1,11 +1,11 @@
 /** Node, pnpm and the dependencies: each installed once, inside the clone. */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { cleanEnvironment, npmCommand, pnpmHome } from "./environment.mjs"
 import { root } from "./root.mjs"
-import { keyOfFiles, SetupFailed, stampedStep } from "./step.mjs"
+import { keyOfFiles, registryHint, SetupFailed, stampedStep } from "./step.mjs"
 
 /** The first Node that strips types without a flag and that Vitest 5 accepts. 23 is past its end of life. */
 const isNewEnough = ([major, minor]) => (major === 22 && minor >= 19) || major >= 24
@@ -33,8 +33,12 @@ function pinnedNode() {
   return { name, version }
 }
 
-/** Linux without glibc (Alpine) installs the package all the same and then can't start it. */
+/**
+ * npm takes an optional package that it could not fetch for one that is not wanted, and succeeds. Linux without glibc
+ * (Alpine) gets the package and then can't start it.
+ */
 function assertRuns(node) {
+  if (!existsSync(node)) throw new SetupFailed("npm could not fetch Node", `${registryHint}\n${ownNodeHint}`)
   if (spawnSync(node, ["--version"]).status !== 0) {
     throw new SetupFailed("the Node from npm does not start on this system", ownNodeHint)
   }
