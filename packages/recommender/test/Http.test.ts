@@ -263,7 +263,7 @@ describe("many users", () => {
 
   it.live("of a chunk that fails fail with it, the others don't", () =>
     using(
-      (request, response, body) => (body.includes('"user_id":3,') ? status(500) : good)(request, response, body),
+      (request, response, body) => (body.includes('"user_id":3,') ? status(503) : good)(request, response, body),
       (recommender) =>
         Effect.gen(function* () {
           const exits = yield* recommender.recommendMany(users(6))
@@ -273,17 +273,25 @@ describe("many users", () => {
     )
   )
 
-  it.live("of a refused chunk are asked for one by one, so that only the offender fails", () =>
-    using(
-      (request, response, body) =>
-        (request.method === "POST" || userOf(request) === 2 ? status(422) : good)(request, response, body),
-      (recommender) =>
-        Effect.gen(function* () {
-          const exits = yield* recommender.recommendMany(users(3))
-          assert.deepStrictEqual(exits.map(reasonOf), ["ok", "Refused", "ok"])
-        })
+  for (const [code, reason] of [
+    [422, "Refused"],
+    [500, "Unavailable"]
+  ] as const) {
+    it.live(
+      `of a chunk answered with ${code} are asked for once more, one by one, so that only the offender fails`,
+      () =>
+        using(
+          (request, response, body) =>
+            (request.method === "POST" || userOf(request) === 2 ? status(code) : good)(request, response, body),
+          (recommender, found) =>
+            Effect.gen(function* () {
+              const exits = yield* recommender.recommendMany(users(3))
+              assert.deepStrictEqual(exits.map(reasonOf), ["ok", reason, "ok"])
+              assert.strictEqual(found.calls.length, 4)
+            })
+        )
     )
-  )
+  }
 
   it.live("that are none ask nothing", () =>
     using(good, (recommender, found) =>

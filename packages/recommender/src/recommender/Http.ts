@@ -6,8 +6,9 @@
  * - A request is tried up to `attempts` times with full jitter, only after a transient failure, honouring `Retry-After`, and
  *   never past core's `Deadline`. The two endpoints only read, so a second try is safe.
  * - An answer is bounded in size and checked; one that breaks the contract is `BadAnswer`, not retried.
- * - Many users go through the batch endpoint in chunks; a chunk that fails fails its own items alone. A service without that
- *   endpoint (404, 405, 501) is asked one user at a time, and asked for the endpoint again after five minutes.
+ * - Many users go through the batch endpoint in chunks; a chunk that fails fails its own items alone, and one that was
+ *   refused or answered with 500 is asked for once more, one user at a time, so that only the offender fails. A service
+ *   without that endpoint (404, 405, 501) is asked one user at a time, and asked for the endpoint again after five minutes.
  *
  * @since 0.1.0
  */
@@ -177,12 +178,19 @@ const toError = (failure: Verdict.Failure): Recommender.RecommenderError =>
     ...(failure.retryAfter === undefined ? {} : { retryAfter: failure.retryAfter })
   })
 
+interface Question<A> extends Pick<Exchange.Request, "method" | "path" | "body"> {
+  readonly read: (value: unknown) => A | Verdict.Failure
+  /** Default: the client's. */
+  readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /** Failures that asking the same again would not mend. */
+  readonly isFinal?: (failure: Verdict.Failure) => boolean
+}
+
 const ask = <A extends ReadonlyArray<unknown>>(
   client: Client,
-  request: Pick<Exchange.Request, "method" | "path" | "body">,
-  read: (value: unknown) => A | Verdict.Failure
+  { isFinal, read, retry, ...request }: Question<A>
 ): Effect.Effect<A, Verdict.Failure> =>
-  RetryPolicy.retry(client.settings.retry, () =>
+  RetryPolicy.retry(retry ?? client.settings.retry, () =>
     Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Deadline.Deadline), ([now, deadline]) => {
       const timeout = Math.min(client.settings.attemptTimeout, deadline - now)
       if (timeout <= 0) return Exit.fail(Verdict.failure("Timeout", "no time left before the deadline"))
@@ -191,7 +199,7 @@ const ask = <A extends ReadonlyArray<unknown>>(
         Exchange.send(client.pool, { ...request, path: prefix + request.path, timeout, maxBytes }),
         (reply) => settle(client, reply, now, read)
       )
-    })
+    }).pipe(Effect.mapError((failure) => (isFinal?.(failure) ? { ...failure, retryable: false } : failure)))
   )
 
 const settle = <A extends ReadonlyArray<unknown>>(
@@ -208,11 +216,15 @@ const settle = <A extends ReadonlyArray<unknown>>(
 
 const single = (
   client: Client,
-  asked: Recommender.RecommendRequest
+  asked: Recommender.RecommendRequest,
+  retry?: RetryPolicy.RetryPolicy
 ): Effect.Effect<Recommender.Ranking, Verdict.Failure> =>
-  ask(client, { method: "GET", path: `/internal/recommend/${asked.user_id}?top_n=${asked.top_n}` }, (value) =>
-    Verdict.ranking(value, asked)
-  )
+  ask(client, {
+    method: "GET",
+    path: `/internal/recommend/${asked.user_id}?top_n=${asked.top_n}`,
+    read: (value) => Verdict.ranking(value, asked),
+    retry
+  })
 
 type Answers = ReadonlyArray<Exit.Exit<Recommender.Ranking, Recommender.RecommenderError>>
 
@@ -228,22 +240,33 @@ const many = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>
         )
   )
 
-const singles = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>): Effect.Effect<Answers> =>
-  Effect.forEach(asked, (one) => Effect.exit(Effect.mapError(single(client, one), toError)), {
+const singles = (
+  client: Client,
+  asked: ReadonlyArray<Recommender.RecommendRequest>,
+  retry?: RetryPolicy.RetryPolicy
+): Effect.Effect<Answers> =>
+  Effect.forEach(asked, (one) => Effect.exit(Effect.mapError(single(client, one, retry), toError)), {
     concurrency: client.settings.connections
   })
 
 const batch = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>): Effect.Effect<Answers> =>
   Effect.matchEffect(
-    ask(client, { method: "POST", path: "/internal/recommend", body: JSON.stringify({ requests: asked }) }, (value) =>
-      Verdict.rankings(value, asked)
-    ),
+    ask(client, {
+      method: "POST",
+      path: "/internal/recommend",
+      body: JSON.stringify({ requests: asked }),
+      read: (value) => Verdict.rankings(value, asked),
+      isFinal: mayBeOneItem
+    }),
     {
       onSuccess: (found) =>
         Effect.succeed(found.map((one) => (Verdict.isFailure(one) ? Exit.fail(toError(one)) : Exit.succeed(one)))),
       onFailure: (failure) => batchFailed(client, asked, failure)
     }
   )
+
+/** A service that refuses a batch, or breaks over it, may object to one item of it. */
+const mayBeOneItem = (failure: Verdict.Failure): boolean => failure.reason === "Refused" || failure.status === 500
 
 const batchFailed = (
   client: Client,
@@ -256,8 +279,8 @@ const batchFailed = (
       return singles(client, asked)
     })
   }
-  // A service that refuses a batch may object to one item of it; one by one, only that one fails.
-  if (failure.reason === "Refused") return singles(client, asked)
+  // One by one, only the item that is at fault fails. That is their second try; in an outage it must stay the last.
+  if (mayBeOneItem(failure)) return singles(client, asked, RetryPolicy.none)
   const failed = Exit.fail(toError(failure))
   return Effect.succeed(asked.map(() => failed))
 }
