@@ -1,12 +1,16 @@
 /** The recommendation service as layers: what `main.ts` launches and what other programs embed. */
 import * as StoreConfig from "@leat/cache-redis/StoreConfig"
 import * as CacheStore from "@leat/core/CacheStore"
+import * as Journal from "@leat/core/Journal"
+import { RecommendationRequested } from "@leat/recommender/RecommendationRequested"
 import * as Recommendations from "@leat/recommender/Recommendations"
+import { recommendations } from "@leat/recommender/RecommendationWorker"
 import * as Recommender from "@leat/recommender/Recommender"
 import * as Engine from "@leat/recommender/recommender/Engine"
 import * as RecommenderApi from "@leat/recommender/RecommenderApi"
 import * as RequestEvents from "@leat/recommender/RequestEvents"
 import * as HttpService from "@leat/transport-http/HttpService"
+import * as HttpTransport from "@leat/transport-http/HttpTransport"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as HttpServerError from "effect/http/HttpServerError"
@@ -30,18 +34,24 @@ const surroundings: HttpService.Options<Parts> = {
   watched: { cache }
 }
 
+// The contract, and the worker that Kinesis feeds elsewhere: `POST /events` takes the same events.
+const routes = Layer.merge(
+  RecommenderApi.layer(),
+  Layer.provide(HttpTransport.layer(recommendations, { events: [RecommendationRequested] }), Journal.layerNone)
+)
+
 /** The service at an address of the caller's, on parts of the caller's. */
 export const service = (
   options: HttpService.Options<Parts> = {}
 ): Layer.Layer<HttpService.HttpService, HttpServerError.ServeError, Parts> =>
-  HttpService.layer(RecommenderApi.layer(), { ...surroundings, ...options })
+  HttpService.layer(routes, { ...surroundings, ...options })
 
 /** The service at `HOST` and `PORT`. */
 export const serviceConfig: Layer.Layer<
   HttpService.HttpService,
   HttpServerError.ServeError | Config.ConfigError,
   Parts
-> = HttpService.layerConfig(RecommenderApi.layer(), surroundings)
+> = HttpService.layerConfig(routes, surroundings)
 
 /** The cache of the environment over a recommender of the caller's. */
 export const cached: Layer.Layer<

@@ -24,6 +24,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 
 import * as DocsPage from "./httpService/DocsPage.ts"
 import * as Guard from "./httpService/Guard.ts"
@@ -138,7 +139,10 @@ export const layerConfig = <A, E, R, RC = never>(
  */
 export const address: Config.Config<{ readonly host: string; readonly port: number }> = Config.all({
   host: Config.NonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
-  port: Config.Port("PORT").pipe(Config.withDefault(8082))
+  // `Config.Port` has no 0, and 0 is how a test or a second instance asks for a free one.
+  port: Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })), "PORT").pipe(
+    Config.withDefault(8082)
+  )
 })
 
 const serve = Effect.fnUntraced(function* <A, E, R, RC>(routes: Layer.Layer<A, E, R>, options: Options<RC>) {

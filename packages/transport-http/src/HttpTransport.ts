@@ -1,0 +1,152 @@
+import { randomUUID } from "node:crypto"
+
+/**
+ * A worker served at a path: CloudEvents (binary, structured, batched) or plain JSON in, what its handlers returned out.
+ *
+ * **Promises**
+ *
+ * - One request is one batch of a partition of its own. What is not settled does *not* come again by itself: the answer says
+ *   so and the sender tries again. With a journal a second try of what was settled is a duplicate, not a second run.
+ * - A sender that waits for each answer, or sends one batch, keeps the order of its keys. Requests side by side have no
+ *   order among them, but never run one key at the same time.
+ * - A request that goes away interrupts what it began.
+ *
+ * | outcome                                        | answer                                                            |
+ * | ---------------------------------------------- | ----------------------------------------------------------------- |
+ * | handled, with events returned                  | 200, the events as CloudEvents                                    |
+ * | handled without, duplicate, skipped or parked  | 202, the outcomes                                                 |
+ * | can't be read                                  | 422 naming each fault; nothing of the request ran, nothing parked |
+ * | failed for now, or not started                 | 503 with Retry-After                                              |
+ * | failed for good                                | 500 without the reason, which is logged                           |
+ *
+ * @since 0.1.0
+ */
+import * as Codec from "@leat/core/Codec"
+import * as Deadline from "@leat/core/Deadline"
+import * as Delivery from "@leat/core/Delivery"
+import type * as Event from "@leat/core/Event"
+import type * as Journal from "@leat/core/Journal"
+import type * as Transport from "@leat/core/Transport"
+import type * as Worker from "@leat/core/Worker"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+
+import * as CloudEventsHttp from "./CloudEventsHttp.ts"
+import * as Answer from "./httpTransport/Answer.ts"
+import * as Reading from "./httpTransport/Reading.ts"
+import * as Problem from "./Problem.ts"
+
+/**
+ * What this transport promises.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const promises: Transport.Promises = { redelivers: false, ordersKeys: true, countsAttempts: false }
+
+/**
+ * Options of a served worker.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Default `/events`. */
+  readonly path?: HttpRouter.PathInput | undefined
+  /**
+   * The worker's events. With them a request that can't be read is refused whole, before anything of it runs; without them
+   * its events park or fail as on any transport.
+   */
+  readonly events?: ReadonlyArray<Event.Any> | undefined
+  /** The deadline of a request. Default 10 s. */
+  readonly timeout?: Duration.Input | undefined
+  /** The most events in a batch. Default 1000. */
+  readonly maxEvents?: number | undefined
+}
+
+/**
+ * Serves a worker: a route for `HttpService.layer`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <R>(
+  worker: Worker.Worker<R>,
+  options: Options = {}
+): Layer.Layer<
+  never,
+  never,
+  R | Journal.Journal | HttpRouter.HttpRouter | HttpRouter.Request<"Error", HttpServerError.HttpServerError>
+> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const context = yield* Effect.context<R | Journal.Journal>()
+      const router = yield* HttpRouter.HttpRouter
+      // TypeScript does not see that `Exclude<R | Journal, R | Journal>` is empty while R is open.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+      const serve = Effect.provideContext(handler(worker, options, yield* Codec.Wire), context) as Handler
+      yield* router.add("POST", options.path ?? "/events", serve)
+    })
+  )
+
+type Handler = Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  HttpServerError.HttpServerError,
+  HttpServerRequest.HttpServerRequest
+>
+
+const handler = <R>(
+  worker: Worker.Worker<R>,
+  options: Options,
+  wire: Codec.Codec | undefined
+): Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  HttpServerError.HttpServerError,
+  R | Journal.Journal | HttpServerRequest.HttpServerRequest
+> => {
+  const next = counter()
+  return Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const message = CloudEventsHttp.read(request.headers, new Uint8Array(yield* request.arrayBuffer))
+    if (message instanceof CloudEventsHttp.Unreadable) {
+      return Problem.response(message.status, { detail: message.message })
+    }
+    const refused = tooMany(message, options)
+    if (refused !== undefined) return refused
+    const codec = Reading.codecOf(message.mode, options.events, wire)
+    const partition = next()
+    const arrival = yield* Clock.currentTimeMillis
+    const batch = message.events.map((bytes, i) => Delivery.make({ partition, position: String(i), arrival, bytes }))
+    const readings = batch.map((delivery) => Reading.read(delivery, codec, options.events))
+    const faults = Reading.faultsOf(readings)
+    if (faults.length > 0) return Answer.undecodable(faults)
+    return yield* worker.process(batch, codec === undefined ? {} : { codec }).pipe(
+      Deadline.within(options.timeout ?? "10 seconds"),
+      Effect.flatMap((result) => Answer.of(worker.name, message.mode, result, readings)),
+      Effect.catchTag("JournalError", Answer.journalFailed)
+    )
+  })
+}
+
+// Positions are unique over processes and restarts; 36 characters of randomness a request would be 1 µs and no gain.
+const counter = (): (() => string) => {
+  const process = randomUUID()
+  let count = 0
+  return () => `http/${process}/${count++}`
+}
+
+const tooMany = (
+  message: CloudEventsHttp.Message,
+  options: Options
+): HttpServerResponse.HttpServerResponse | undefined => {
+  const most = options.maxEvents ?? 1000
+  return message.events.length > most
+    ? Problem.response(413, { detail: `${message.events.length} events, the limit is ${most}` })
+    : undefined
+}

@@ -1,0 +1,100 @@
+/**
+ * Reads deliveries before the worker does: the sender is still there, so what can't be read is its to mend.
+ *
+ * @since 0.1.0
+ */
+import * as Codec from "@leat/core/Codec"
+import type * as Delivery from "@leat/core/Delivery"
+import type * as Event from "@leat/core/Event"
+import * as Undecodable from "@leat/core/Undecodable"
+import * as Result from "effect/Result"
+
+import type * as CloudEventsHttp from "../CloudEventsHttp.ts"
+import type * as Problem from "../Problem.ts"
+
+/**
+ * What is known of a delivery before it runs: enough to name what its handler returns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reading {
+  readonly id: string
+  readonly correlationId: string | undefined
+}
+
+/**
+ * The codec of a request by its mode: CloudEvents as they are, plain JSON as the program or the worker reads it.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const codecOf = (
+  mode: CloudEventsHttp.Mode,
+  events: ReadonlyArray<Event.Any> | undefined,
+  wire: Codec.Codec | undefined
+): Codec.Codec | undefined => {
+  if (mode !== "plain") return cloudEvents
+  const [only, ...others] = events ?? []
+  return wire ?? (only !== undefined && others.length === 0 ? Codec.jsonOrCloudEvents(only) : undefined)
+}
+
+const cloudEvents = Codec.cloudEvents()
+
+/**
+ * Reads one delivery; without the worker's events only its envelope.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const read = (
+  delivery: Delivery.Delivery,
+  codec: Codec.Codec | undefined,
+  events: ReadonlyArray<Event.Any> | undefined
+): Reading | Undecodable.Undecodable => {
+  const place = { id: `${delivery.partition}/${delivery.position}`, correlationId: undefined }
+  if (codec === undefined) return place
+  const envelope = codec.decode(delivery.bytes)
+  if (envelope instanceof Undecodable.Undecodable) return events === undefined ? place : envelope
+  const known = { id: envelope.id ?? place.id, correlationId: envelope.correlationId }
+  if (events === undefined) return known
+  const event = events.find((one) => one.tag === envelope.type)
+  if (event === undefined)
+    return Undecodable.unknownEvent(
+      envelope.type,
+      events.map((one) => one.tag)
+    )
+  const payload = event.decode(envelope.data, envelope.version)
+  if (Result.isFailure(payload)) return payload.failure
+  return { ...known, id: envelope.id ?? event.id(payload.success) }
+}
+
+/**
+ * The faults of a request: `payload`, the place of the event, and the path inside its data.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const faultsOf = (readings: ReadonlyArray<Reading | Undecodable.Undecodable>): ReadonlyArray<Problem.Fault> =>
+  readings
+    .flatMap((reading, i) =>
+      reading instanceof Undecodable.Undecodable ? faultsAt(reading, readings.length > 1 ? [i] : []) : []
+    )
+    .slice(0, 100)
+
+/**
+ * The faults of one event.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const faultsAt = (
+  undecodable: Undecodable.Undecodable,
+  place: ReadonlyArray<number>
+): ReadonlyArray<Problem.Fault> =>
+  undecodable.faults.length === 0
+    ? [{ path: ["payload", ...place], message: undecodable.message }]
+    : undecodable.faults.map((fault) => ({
+        path: ["payload", ...place, ...fault.path.map((part) => (typeof part === "number" ? part : String(part)))],
+        message: fault.message
+      }))
