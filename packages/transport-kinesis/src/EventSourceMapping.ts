@@ -45,6 +45,30 @@ export class EventSourceMappingError extends Schema.TaggedError<EventSourceMappi
 }) {}
 
 /**
+ * What was given up: AWS's on-failure document, and the records themselves.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Failure = OnFailure.Failure
+
+/**
+ * Counts since the start.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Stats = MappingEvent.Stats
+
+/**
+ * One thing that a mapping did.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event = MappingEvent.MappingEvent
+
+/**
  * A mapping. Names are AWS's.
  *
  * @category models
@@ -73,7 +97,7 @@ export interface Options {
   /** Default `TRIM_HORIZON`. With `LATEST` what is put before the first read is not seen. */
   readonly startingPosition?: "TRIM_HORIZON" | "LATEST" | { readonly atTimestamp: number } | undefined
   /** Gets what was given up. Default: an error in the log, and the record is gone, as on AWS. */
-  readonly onFailure?: ((failure: OnFailure.Failure) => Effect.Effect<void>) | undefined
+  readonly onFailure?: ((failure: Failure) => Effect.Effect<void>) | undefined
   /** Time between reads at the tip of a shard; AWS reads once a second. Default 1 second. */
   readonly pollInterval?: Duration.Input | undefined
   /** Pause before the n-th retry of the same records. Default 200 ms · 2ⁿ, at most 30 seconds. */
@@ -89,9 +113,9 @@ export interface Options {
  * @since 0.1.0
  */
 export interface EventSourceMapping {
-  readonly stats: Effect.Effect<MappingEvent.Stats>
+  readonly stats: Effect.Effect<Stats>
   /** What it does from now on. A reader that falls 4096 events behind misses the oldest. */
-  readonly events: Stream.Stream<MappingEvent.MappingEvent>
+  readonly events: Stream.Stream<Event>
   /** Per shard, the record up to which everything was settled or given up. */
   readonly positions: Effect.Effect<ReadonlyMap<string, string>>
   /** Waits until all that was put before this call was settled or given up. Takes at least one read of each shard. */
@@ -115,9 +139,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(invoker.idle, settings.functionTimeout)))
 
   const progress = Progress.make()
-  const pubsub = yield* PubSub.sliding<MappingEvent.MappingEvent>(4096)
+  const pubsub = yield* PubSub.sliding<Event>(4096)
   let stats = MappingEvent.none
-  const emit = (event: MappingEvent.MappingEvent): void => {
+  const emit = (event: Event): void => {
     stats = MappingEvent.count(stats, event)
     PubSub.publishUnsafe(pubsub, event)
   }
@@ -215,5 +239,5 @@ const position = (start: Options["startingPosition"]): KinesisClient.Position =>
   return start === "LATEST" ? { _tag: "Latest" } : { _tag: "TrimHorizon" }
 }
 
-const logged = (failure: OnFailure.Failure): Effect.Effect<void> =>
+const logged = (failure: Failure): Effect.Effect<void> =>
   Effect.logError("Records were given up and there is no on-failure destination", failure.document)

@@ -1,2 +1,7 @@
 export * as EventSourceMapping from "./EventSourceMapping.ts"
+export * as KinesisClient from "./KinesisClient.ts"
+export * as KinesisError from "./KinesisError.ts"
+export * as KinesisLambda from "./KinesisLambda.ts"
 export * as KinesisPublisher from "./KinesisPublisher.ts"
+export * as LambdaEvent from "./LambdaEvent.ts"
+export * as SequenceNumber from "./SequenceNumber.ts"

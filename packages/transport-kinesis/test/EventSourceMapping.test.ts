@@ -274,12 +274,13 @@ describe("a mapping", () => {
       return null
     })
     return Effect.gen(function* () {
-      yield* EventSourceMapping.make({ ...settings, handler, backoff: () => "6 minutes" })
+      const mapping = yield* EventSourceMapping.make({ ...settings, handler, backoff: () => "6 minutes" })
       yield* TestClock.adjust("1 second")
       kinesis.put("a", ["2"], 1000)
       yield* TestClock.adjust("7 minutes")
       assert.deepStrictEqual(seen(), ["1", "1", "2"])
       assert.deepStrictEqual(kinesis.iterators, [{ _tag: "TrimHorizon" }, { _tag: "After", sequenceNumber: "1" }])
+      assert.strictEqual((yield* mapping.stats).readFailures, 0)
     }).pipe(Effect.provide(kinesis.layer))
   })
 

@@ -1,0 +1,155 @@
+/**
+ * The calls of `KinesisClient` on the AWS SDK: its optional fields become values that are there.
+ */
+import * as Sdk from "@aws-sdk/client-kinesis"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+
+import type { KinesisClient, Position, Put, Record, Shard } from "../KinesisClient.ts"
+import * as KinesisError from "../KinesisError.ts"
+
+type Service = KinesisClient["Service"]
+
+/** AWS takes a name or an ARN, in different fields. */
+const named = (stream: string): { readonly StreamName: string } | { readonly StreamARN: string } =>
+  stream.startsWith("arn:") ? { StreamARN: stream } : { StreamName: stream }
+
+const call =
+  (sdk: Sdk.KinesisClient) =>
+  <A>(
+    operation: string,
+    run: (client: Sdk.KinesisClient, abort: { readonly abortSignal: AbortSignal }) => Promise<A>
+  ): Effect.Effect<A, KinesisError.KinesisError> =>
+    Effect.tryPromise({
+      try: (abortSignal) => run(sdk, { abortSignal }),
+      catch: (cause) => KinesisError.fromThrown(operation, cause)
+    })
+
+type Call = ReturnType<typeof call>
+
+/** The calls on a client of the SDK. */
+export const calls = (sdk: Sdk.KinesisClient): Service => {
+  const ask = call(sdk)
+  return {
+    putRecords: putRecords(ask),
+    listShards: (stream) => listShards(ask, stream),
+    getShardIterator: getShardIterator(ask),
+    getRecords: getRecords(ask),
+    describeStreamSummary: describeStreamSummary(ask),
+    createStream: (stream, shards) =>
+      Effect.asVoid(
+        ask("CreateStream", (client, abort) =>
+          client.send(new Sdk.CreateStreamCommand({ StreamName: stream, ShardCount: shards }), abort)
+        )
+      )
+  }
+}
+
+const putRecords =
+  (ask: Call): Service["putRecords"] =>
+  (stream, entries) =>
+    Effect.map(
+      ask("PutRecords", (client, abort) =>
+        client.send(
+          new Sdk.PutRecordsCommand({
+            ...named(stream),
+            Records: entries.map((entry) => ({ Data: entry.data, PartitionKey: entry.partitionKey }))
+          }),
+          abort
+        )
+      ),
+      (output) => entries.map((_, index) => put(output.Records?.[index]))
+    )
+
+const put = (result: Sdk.PutRecordsResultEntry | undefined): Put =>
+  result?.SequenceNumber === undefined
+    ? {
+        _tag: "Rejected",
+        code: result?.ErrorCode ?? "InternalFailure",
+        message: result?.ErrorMessage ?? "the answer has no result for this entry"
+      }
+    : { _tag: "Accepted", shardId: result.ShardId ?? "", sequenceNumber: result.SequenceNumber }
+
+const listShards = Effect.fnUntraced(function* (ask: Call, stream: string) {
+  const shards: Array<Shard> = []
+  let token: string | undefined
+  do {
+    // With a token AWS refuses the stream's name.
+    const input: Sdk.ListShardsCommandInput = token === undefined ? named(stream) : { NextToken: token }
+    const output = yield* ask("ListShards", (client, abort) => client.send(new Sdk.ListShardsCommand(input), abort))
+    for (const shard of output.Shards ?? []) shards.push(fromShard(shard))
+    token = output.NextToken
+  } while (token !== undefined)
+  return shards
+})
+
+const fromShard = (shard: Sdk.Shard): Shard => ({
+  shardId: shard.ShardId ?? "",
+  parents: [shard.ParentShardId, shard.AdjacentParentShardId].filter((id) => id !== undefined),
+  closed: shard.SequenceNumberRange?.EndingSequenceNumber !== undefined
+})
+
+const getShardIterator =
+  (ask: Call): Service["getShardIterator"] =>
+  (stream, shardId, position) =>
+    Effect.map(
+      ask("GetShardIterator", (client, abort) =>
+        client.send(new Sdk.GetShardIteratorCommand({ ...named(stream), ShardId: shardId, ...start(position) }), abort)
+      ),
+      (output) => output.ShardIterator ?? ""
+    )
+
+const start = (
+  position: Position
+): Pick<Sdk.GetShardIteratorCommandInput, StartFields> & { ShardIteratorType: Sdk.ShardIteratorType } => {
+  if (position._tag === "TrimHorizon") return { ShardIteratorType: "TRIM_HORIZON" }
+  if (position._tag === "Latest") return { ShardIteratorType: "LATEST" }
+  if (position._tag === "AtTimestamp") {
+    return { ShardIteratorType: "AT_TIMESTAMP", Timestamp: DateTime.toDateUtc(DateTime.makeUnsafe(position.at)) }
+  }
+  return {
+    ShardIteratorType: position._tag === "At" ? "AT_SEQUENCE_NUMBER" : "AFTER_SEQUENCE_NUMBER",
+    StartingSequenceNumber: position.sequenceNumber
+  }
+}
+
+type StartFields = "StartingSequenceNumber" | "Timestamp"
+
+const getRecords =
+  (ask: Call): Service["getRecords"] =>
+  (iterator, limit) =>
+    Effect.map(
+      ask("GetRecords", (client, abort) =>
+        client.send(new Sdk.GetRecordsCommand({ ShardIterator: iterator, Limit: limit }), abort)
+      ),
+      (output) => ({
+        records: (output.Records ?? []).map(fromRecord),
+        next: output.NextShardIterator,
+        millisBehindLatest: output.MillisBehindLatest ?? 0,
+        children: (output.ChildShards ?? []).map((child) => child.ShardId ?? "")
+      })
+    )
+
+const fromRecord = (record: Sdk._Record): Record => ({
+  sequenceNumber: record.SequenceNumber ?? "",
+  partitionKey: record.PartitionKey ?? "",
+  data: record.Data ?? new Uint8Array(0),
+  arrival: record.ApproximateArrivalTimestamp?.getTime() ?? 0
+})
+
+const describeStreamSummary =
+  (ask: Call): Service["describeStreamSummary"] =>
+  (stream) =>
+    Effect.map(
+      ask("DescribeStreamSummary", (client, abort) =>
+        client.send(new Sdk.DescribeStreamSummaryCommand(named(stream)), abort)
+      ),
+      ({ StreamDescriptionSummary: summary }) => ({
+        streamArn: summary?.StreamARN ?? "",
+        status: summary?.StreamStatus ?? "",
+        retention: (summary?.RetentionPeriodHours ?? 24) * 3_600_000,
+        openShards: summary?.OpenShardCount ?? 0,
+        maxRecordBytes: (summary?.MaxRecordSizeInKiB ?? 1024) * 1024,
+        ignoresPartitionKeys: summary?.RecordDistributionStrategy === "AUTO"
+      })
+    )
