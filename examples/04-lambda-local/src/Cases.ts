@@ -1,0 +1,46 @@
+/** What the function is invoked with, and what it must make of it. */
+import * as LambdaEvent from "@leat/transport-kinesis/LambdaEvent"
+
+export interface Case {
+  readonly title: string
+  readonly records: ReadonlyArray<LambdaEvent.LambdaRecord>
+  readonly hits: number
+  readonly misses: number
+  /** The sequence number that must be reported. */
+  readonly reported?: string | undefined
+}
+
+let sequence = 0
+
+const record = (data: string | Uint8Array, partitionKey = "anyone"): LambdaEvent.LambdaRecord =>
+  LambdaEvent.record({ data, partitionKey, sequenceNumber: String((sequence += 1)) })
+
+const request = (user_id: unknown, top_n: unknown = 20): string =>
+  JSON.stringify({ user_id, top_n, request_id: `test-${sequence}`, timestamp: "2025-10-24T10:30:00Z" })
+
+const ask = (user_id: number) => record(request(user_id), `user-${user_id}`)
+
+const hundred = () => Array.from({ length: 100 }, (_, index) => ask(index + 101))
+
+const notBase64 = (): LambdaEvent.LambdaRecord => {
+  const good = ask(1)
+  return { ...good, kinesis: { ...good.kinesis, data: "%%%%" } }
+}
+
+/** A bad record between two good ones, whose users are in the cache: they are served all the same. */
+const amongGood = (title: string, bad: () => LambdaEvent.LambdaRecord): Case => {
+  const records = [ask(1), bad(), ask(101)]
+  return { title, records, hits: 2, misses: 0, reported: records[1]?.kinesis.sequenceNumber }
+}
+
+export const cases: ReadonlyArray<Case> = [
+  { title: "one user, cold", records: [ask(1)], hits: 0, misses: 1 },
+  { title: "one user, warm", records: [ask(1)], hits: 1, misses: 0 },
+  { title: "a batch of 100, cold", records: hundred(), hits: 0, misses: 100 },
+  { title: "a batch of 100, warm", records: hundred(), hits: 100, misses: 0 },
+  amongGood("not base64", notBase64),
+  amongGood("not JSON", () => record("{ user_id: 1")),
+  amongGood("user_id as a text", () => record(request("1"))),
+  amongGood("top_n 101", () => record(request(1, 101))),
+  amongGood("an aggregated record", () => record(Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2, 0)))
+]
