@@ -129,7 +129,7 @@ describe("a connection that the server cut", () => {
       )
       yield* write(store)
       for (let i = 0; i < 5; i++) {
-        yield* Effect.promise(() => other.client("KILL", "TYPE", "normal", "SKIPME", "yes"))
+        yield* Effect.promise(() => other.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
         const { result, took } = yield* read(store)
         assert.strictEqual(result, "hit")
         within(took, timeout + slack)

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
@@ -106,6 +108,26 @@ describe("the time to live", () => {
       assert.strictEqual((yield* cache.get(1)).source, "origin")
     }).pipe(Effect.provide(CacheStore.layerMemory()))
   )
+})
+
+describe("an invalidation that the store did not hear of", () => {
+  it.effect("still keeps what this process was loading out of the store", () => {
+    const written: Array<CacheStore.Entry> = []
+    const lost = Effect.fail(new CacheStore.CacheStoreError({ reason: "Closed", message: "lost" }))
+    const deaf = Layer.effect(
+      CacheStore.CacheStore,
+      Effect.map(CacheStore.CacheStore, (store) => ({ ...store, invalidate: () => lost }))
+    ).pipe(Layer.provide(layerStore(Effect.succeed(undefined), written)))
+    return Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const cache = yield* Cache.make({ key, codec, load: (id) => Effect.as(Deferred.await(gate), [id]) })
+      const reader = yield* Effect.forkChild(cache.get(1), { startImmediately: true })
+      assert.strictEqual(yield* cache.invalidate([1]), 1)
+      yield* Deferred.succeed(gate, undefined)
+      assert.deepStrictEqual((yield* Fiber.join(reader)).value, [1])
+      assert.deepStrictEqual(written, [])
+    }).pipe(Effect.provide(deaf))
+  })
 })
 
 describe("a load that begins before an invalidation", () => {

@@ -27,7 +27,10 @@ export const suite = <E>(name: string, layer: Layer.Layer<CacheStore.CacheStore,
     it.live(sentence, () => Effect.flatMap(counted, body).pipe(Effect.provide(layer)))
   describe(`Cache on ${name}`, () => {
     describe("reads through", () => readsThrough(must))
-    describe("has one load in flight a key", () => singleFlight(must))
+    describe("has one load in flight a key", () => {
+      singleFlight(must)
+      slowStop(must)
+    })
     describe("reads and writes batches", () => batches(must))
     describe("after an invalidation", () => invalidation(must))
   })
@@ -157,6 +160,31 @@ const singleFlight = (must: Must): void => {
       yield* Fiber.interruptAll(readers)
       assert.deepStrictEqual([loads, stopped], [1, 1])
       assert.deepStrictEqual((yield* cache.get(1)).value, [1])
+    })
+  )
+}
+
+const slowStop = (must: Must): void => {
+  must("which nobody joins while it is being stopped", (world) =>
+    Effect.gen(function* () {
+      let loads = 0
+      const began = yield* Deferred.make<void>()
+      const stopping = yield* Deferred.make<void>()
+      const cache = yield* makeOn(world, (id) =>
+        Effect.suspend(() =>
+          ++loads === 1
+            ? Effect.onInterrupt(Effect.andThen(Deferred.succeed(began, undefined), Effect.never), () =>
+                Effect.andThen(Deferred.succeed(stopping, undefined), Effect.sleep(30))
+              )
+            : Effect.succeed([id])
+        )
+      )
+      const reader = yield* Effect.forkChild(cache.get(1))
+      yield* Deferred.await(began)
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(reader))
+      yield* Deferred.await(stopping)
+      assert.deepStrictEqual((yield* cache.get(1)).value, [1])
+      yield* Fiber.join(interruption)
     })
   )
 }
