@@ -2,6 +2,7 @@ import * as Sdk from "@aws-sdk/client-kinesis"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Envelope from "@leat/core/Envelope"
 import { NodeHttpHandler } from "@smithy/node-http-handler"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -186,6 +187,22 @@ describe("the embedded stream", () => {
         })
       )
     )
+  )
+
+  it.live("is reached by KINESIS_ENDPOINT alone, and a variable that is no URL is named", () =>
+    Effect.gen(function* () {
+      const { endpoint } = yield* EmbeddedKinesis.EmbeddedKinesis
+      const environment = (env: { readonly [name: string]: string }) =>
+        ConfigProvider.layer(ConfigProvider.fromEnv({ env }))
+      const shards = (env: { readonly [name: string]: string }) =>
+        Effect.flatMap(KinesisClient.KinesisClient, (client) => client.listShards("s")).pipe(
+          Effect.provide(KinesisClient.layerConfig.pipe(Layer.provide(environment(env))))
+        )
+      assert.strictEqual((yield* shards({ KINESIS_ENDPOINT: endpoint })).length, 3)
+      const error = yield* Effect.flip(shards({ KINESIS_ENDPOINT: "nowhere" }))
+      assert.strictEqual(error._tag, "ConfigError")
+      assert.include(error.message, "KINESIS_ENDPOINT")
+    }).pipe(Effect.provide(EmbeddedKinesis.layer({ streams: [{ name: "s", shards: 3 }] })))
   )
 
   it.live("a call to an endpoint where nobody listens is unavailable, not a crash", () =>
