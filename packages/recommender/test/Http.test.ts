@@ -206,7 +206,8 @@ describe("one user", () => {
           while (found.calls.length === 0) yield* Effect.sleep("5 millis")
           yield* Fiber.interrupt(fiber)
           while (closed.length === 0) yield* Effect.sleep("5 millis")
-        })
+        }),
+      { attemptTimeout: "1 minute" }
     )
   })
 })
