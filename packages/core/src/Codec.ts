@@ -97,7 +97,17 @@ export const jsonOrCloudEvents = (
 })
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder("utf-8", { fatal: true })
+const strict = new TextDecoder("utf-8", { fatal: true })
+
+/**
+ * Bytes as text; throws on what is not UTF-8. Node's own decoding of a `Buffer` takes a third of the time and writes
+ * U+FFFD for what it can't read, so only text that holds one is decoded again, strictly.
+ */
+const textOf = (bytes: Uint8Array): string => {
+  if (!Buffer.isBuffer(bytes)) return strict.decode(bytes)
+  const text = bytes.toString()
+  return text.includes("\uFFFD") ? strict.decode(bytes) : text
+}
 
 const decodeWith =
   (limits: Limits, read: (value: unknown) => Envelope.Envelope | Undecodable.Undecodable): Codec["decode"] =>
@@ -106,7 +116,7 @@ const decodeWith =
     if (bytes.length > maxBytes) return Undecodable.tooLarge(bytes.length, maxBytes)
     let value: unknown
     try {
-      value = JSON.parse(decoder.decode(bytes))
+      value = JSON.parse(textOf(bytes))
     } catch (error) {
       return Undecodable.invalid(
         `not JSON in UTF-8: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`

@@ -282,19 +282,22 @@ const environmentOf = (options: ProcessOptions | undefined): Effect.Effect<Envir
   })
 
 const finish = (run: BatchRun): Outcome.BatchResult => {
-  const result = Outcome.result(run.outcomes.map((outcome) => outcome ?? Outcome.unstarted))
-  tell(run, {
-    _tag: "BatchFinished",
-    worker: run.definition.name,
-    batch: run.batch,
-    result,
-    payloads: run.works.map((work) => work.payload),
-    startedAt: run.startedAt,
-    latencies: run.latencies,
-    duration: run.elapsed(),
-    mismatchedKeys: run.mismatchedKeys,
-    dropped: run.dropped
-  })
+  for (let index = 0; index < run.outcomes.length; index++) run.outcomes[index] ??= Outcome.unstarted
+  const result = Outcome.result(run.outcomes as ReadonlyArray<Outcome.Outcome>)
+  if (run.environment.readers.length > 0) {
+    tell(run, {
+      _tag: "BatchFinished",
+      worker: run.definition.name,
+      batch: run.batch,
+      result,
+      payload: (index) => run.works[index]?.payload,
+      startedAt: run.startedAt,
+      latencies: run.latencies,
+      duration: run.elapsed(),
+      mismatchedKeys: run.mismatchedKeys,
+      dropped: run.dropped
+    })
+  }
   return result
 }
 

@@ -23,8 +23,8 @@ export interface BatchFinished {
   readonly worker: string
   readonly batch: ReadonlyArray<Delivery.Delivery>
   readonly result: Outcome.BatchResult
-  /** The decoded payload at `i`, `undefined` where `batch[i]` could not be decoded. */
-  readonly payloads: ReadonlyArray<unknown>
+  /** The decoded payload of `batch[index]`, `undefined` where it could not be decoded. */
+  readonly payload: (index: number) => unknown
   /** Epoch milliseconds at the start of the batch. */
   readonly startedAt: number
   /** Milliseconds from the start of the batch to each record's outcome. */

@@ -44,20 +44,24 @@ export const valuesPerDocument = 100
  * @since 0.1.0
  */
 export const document = (cacheStatus: "Hit" | "Miss", latencies: ReadonlyArray<number>, at: number): string =>
-  JSON.stringify({
-    _aws: {
-      Timestamp: at,
-      CloudWatchMetrics: [
-        {
-          Namespace: "MovieRecommendation",
-          Dimensions: [["CacheStatus"]],
-          Metrics: [{ Name: "RecommendationLatency", Unit: "Milliseconds" }]
-        }
-      ]
-    },
-    CacheStatus: cacheStatus,
-    RecommendationLatency: latencies
-  })
+  `{"_aws":{"Timestamp":${at},"CloudWatchMetrics":[{"Namespace":"MovieRecommendation","Dimensions":[["CacheStatus"]],` +
+  `"Metrics":[{"Name":"RecommendationLatency","Unit":"Milliseconds"}]}]},` +
+  `"CacheStatus":"${cacheStatus}","RecommendationLatency":[${numbers(latencies)}]}`
+
+/** Fast path: requests that were served in one turn share one latency, and writing a fraction costs more than reading it. */
+const numbers = (values: ReadonlyArray<number>): string => {
+  let text = ""
+  let last: number | undefined
+  let written = ""
+  for (const value of values) {
+    if (value !== last) {
+      last = value
+      written = String(value)
+    }
+    text += text === "" ? written : `,${written}`
+  }
+  return text
+}
 
 /**
  * Reads the worker's events and writes metrics and lines.
@@ -117,7 +121,7 @@ const slowLine = (served: typeof ServedPayload.Type, latency: number, status: "H
 })
 
 const failedLine = (event: BatchFinished, index: number, latency: number, error: string) => {
-  const request = event.payloads[index] as { readonly request_id?: string; readonly user_id?: number } | undefined
+  const request = event.payload(index) as { readonly request_id?: string; readonly user_id?: number } | undefined
   const delivery = event.batch[index]
   return {
     level: "error",

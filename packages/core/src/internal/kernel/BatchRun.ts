@@ -24,12 +24,18 @@ export type Step = Effect.Effect<unknown, HandlerError>
 /** A handler as the kernel calls it: a generator or an effect. */
 export type Handler = (payload: unknown, meta: Work) => Step | Iterator<unknown, unknown>
 
+/** An event a worker handles, and its handler. */
+export interface Known {
+  readonly event: Event.Any
+  readonly handler: Handler
+}
+
 /** A worker as `Worker.make` was given it. */
 export interface Definition {
   readonly name: string
   readonly version: string | undefined
   readonly concurrency: number
-  readonly events: ReadonlyMap<string, { readonly event: Event.Any; readonly handler: Handler }>
+  readonly events: ReadonlyMap<string, Known>
   readonly prepare: ((items: ReadonlyArray<Work>) => Effect.Effect<Context.Context<never>>) | undefined
 }
 
@@ -50,58 +56,52 @@ export interface Environment {
   readonly perRecord: ((delivery: Delivery) => Context.Context<never>) | undefined
 }
 
-/** One delivery on its way through the kernel; also what a handler sees as its `meta`. */
+/**
+ * One delivery on its way through the kernel; also what a handler sees as its `meta`. One small object a record: what can
+ * be derived is a getter.
+ */
 export class Work {
+  readonly run: BatchRun
+  readonly lane: Lane
   readonly index: number
-  readonly delivery: Delivery
-  readonly worker: string
-  readonly tag: string
   readonly id: string
   readonly payload: unknown
-  readonly handler: Handler | undefined
+  /** `undefined` when the delivery can't be read; then `undecodable` says why. */
+  readonly known: Known | undefined
   readonly undecodable: Undecodable | undefined
-  readonly correlationId: string
-  readonly lane: Lane
+  readonly correlation: string | undefined
   /** How often the handler was called. */
   tried = 0
 
   constructor(
+    run: BatchRun,
     lane: Lane,
     index: number,
-    delivery: Delivery,
-    read:
-      | {
-          readonly tag: string
-          readonly id: string
-          readonly payload: unknown
-          readonly handler: Handler
-          readonly correlationId: string | undefined
-        }
-      | Undecodable,
-    worker: string
+    id: string,
+    read: Known | Undecodable,
+    payload: unknown,
+    correlation: string | undefined
   ) {
+    this.run = run
     this.lane = lane
     this.index = index
-    this.delivery = delivery
-    this.worker = worker
-    if ("handler" in read) {
-      this.tag = read.tag
-      this.id = read.id
-      this.payload = read.payload
-      this.handler = read.handler
-      this.undecodable = undefined
-      this.correlationId = read.correlationId ?? read.id
-    } else {
-      this.tag = "undecodable"
-      this.id = `${delivery.partition}/${delivery.position}`
-      this.payload = undefined
-      this.handler = undefined
-      this.undecodable = read
-      this.correlationId = this.id
-    }
+    this.id = id
+    this.payload = payload
+    this.known = "handler" in read ? read : undefined
+    this.undecodable = "handler" in read ? undefined : read
+    this.correlation = correlation
     lane.works.push(this)
   }
 
+  get tag(): string {
+    return this.known === undefined ? "undecodable" : this.known.event.tag
+  }
+  get delivery(): Delivery {
+    return this.run.batch[this.index] as Delivery
+  }
+  get worker(): string {
+    return this.run.definition.name
+  }
   get attempt(): number {
     return this.delivery.attempt
   }
@@ -113,6 +113,9 @@ export class Work {
   }
   get arrival(): number {
     return this.delivery.arrival
+  }
+  get correlationId(): string {
+    return this.correlation ?? this.id
   }
   get idempotencyKey(): string {
     return `${this.worker}/${this.tag}/${this.id}`
@@ -150,6 +153,7 @@ export class BatchRun {
   readonly latencies: Array<number>
   readonly startedAt: number
   readonly startedNanos: bigint
+  undecodable = 0
   mismatchedKeys = 0
   dropped = 0
 
@@ -157,8 +161,8 @@ export class BatchRun {
     this.definition = definition
     this.environment = environment
     this.batch = batch
-    this.outcomes = Array.from({ length: batch.length }, () => undefined)
-    this.latencies = Array.from({ length: batch.length }, () => 0)
+    this.outcomes = new Array<undefined>(batch.length).fill(undefined)
+    this.latencies = new Array<number>(batch.length).fill(0)
     this.startedAt = environment.clock.currentTimeMillisUnsafe()
     this.startedNanos = environment.clock.monotonicTimeNanosUnsafe()
   }

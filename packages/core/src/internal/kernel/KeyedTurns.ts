@@ -13,8 +13,21 @@ export interface KeyedTurns {
 
 export const make = (): KeyedTurns => {
   const last = new Map<string, Deferred.Deferred<void>>()
+  // Fast path: a call that is alone (a Lambda's always is) is not written into the map; the next one that comes meanwhile
+  // does it for both. It saves a map entry a record.
+  let alone: { readonly keys: Iterable<string>; readonly mine: Deferred.Deferred<void> } | undefined
+  let running = 0
 
   const enter = (keys: Iterable<string>, mine: Deferred.Deferred<void>): ReadonlySet<Deferred.Deferred<void>> => {
+    running += 1
+    if (running === 1) {
+      alone = { keys, mine }
+      return nobody
+    }
+    if (alone !== undefined) {
+      for (const key of alone.keys) last.set(key, alone.mine)
+      alone = undefined
+    }
     const before = new Set<Deferred.Deferred<void>>()
     for (const key of keys) {
       const holder = last.get(key)
@@ -25,7 +38,9 @@ export const make = (): KeyedTurns => {
   }
 
   const leave = (keys: Iterable<string>, mine: Deferred.Deferred<void>): void => {
-    for (const key of keys) if (last.get(key) === mine) last.delete(key)
+    running -= 1
+    if (alone?.mine === mine) alone = undefined
+    else for (const key of keys) if (last.get(key) === mine) last.delete(key)
     Deferred.doneUnsafe(mine, Effect.void)
   }
 
@@ -60,3 +75,5 @@ export const make = (): KeyedTurns => {
       })
   }
 }
+
+const nobody: ReadonlySet<Deferred.Deferred<void>> = new Set()

@@ -32,7 +32,7 @@ const readEnvelope = (run: BatchRun, index: number, delivery: Delivery, envelope
   if (known === undefined) {
     return bad(run, index, delivery, Undecodable.unknownEvent(envelope.type, [...run.definition.events.keys()]))
   }
-  const { event, handler } = known
+  const { event } = known
   const decoded = event.decode(envelope.data, envelope.version)
   if (Result.isFailure(decoded)) return bad(run, index, delivery, decoded.failure)
   const payload = decoded.success
@@ -41,8 +41,7 @@ const readEnvelope = (run: BatchRun, index: number, delivery: Delivery, envelope
     if (run.environment.refuseMismatch) return bad(run, index, delivery, mismatch(event.partitionKey(payload)))
   }
   const id = envelope.id ?? event.id(payload)
-  const read = { tag: event.tag, id, payload, handler, correlationId: envelope.correlationId }
-  return new Work(run.lane(event.key(payload)), index, delivery, read, run.definition.name)
+  return new Work(run, run.lane(event.key(payload)), index, id, known, payload, envelope.correlationId)
 }
 
 const mismatch = (expected: string) =>
@@ -52,5 +51,6 @@ const mismatch = (expected: string) =>
 const bad = (run: BatchRun, index: number, delivery: Delivery, undecodable: Undecodable.Undecodable): Work => {
   const own = `${delivery.partition}/${delivery.position}`
   const key = undecodable.reason === "NewerVersion" && delivery.partitionKey !== "" ? delivery.partitionKey : own
-  return new Work(run.lane(key), index, delivery, undecodable, run.definition.name)
+  run.undecodable += 1
+  return new Work(run, run.lane(key), index, own, undecodable, undefined, undefined)
 }

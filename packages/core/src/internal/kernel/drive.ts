@@ -19,11 +19,11 @@ export const drive = (iterator: Iterator<unknown, unknown>, context: Context.Con
       const step = iterator.next(value)
       if (step.done === true) return Exit.succeed(step.value)
       const yielded = step.value
-      if (Exit.isExit(yielded)) {
+      if (Context.isKey(yielded)) {
+        value = Context.getUnsafe(context, yielded as Context.Key<never, unknown>)
+      } else if (Exit.isExit(yielded)) {
         if (Exit.isFailure(yielded)) return yielded as Exit.Exit<never, HandlerError>
         value = yielded.value
-      } else if (Context.isKey(yielded)) {
-        value = Context.getUnsafe(context, yielded as Context.Key<never, unknown>)
       } else {
         return resume(iterator, yielded as Step)
       }

@@ -18,16 +18,19 @@ const flushBound = 250
 
 /** Runs every delivery that is neither known nor parked, lanes in order, and flushes what `prepare` gathered. */
 export const handle = Effect.fnUntraced(function* (run: BatchRun) {
-  const live = run.works.filter((work) => run.outcomes[work.index] === undefined)
+  const live = run.environment.journal.durable
+    ? run.works.filter((work) => run.outcomes[work.index] === undefined)
+    : run.works
   if (live.length === 0) return
   const scope = Scope.makeUnsafe()
   const context = yield* prepare(run, live, scope)
   if (context !== undefined) {
     const pending = eagerPass(run, live, context)
-    yield* bury(
-      run,
-      live.filter((work) => work.undecodable !== undefined && run.outcomes[work.index] === undefined)
-    )
+    if (run.undecodable > 0)
+      yield* bury(
+        run,
+        live.filter((work) => work.undecodable !== undefined && run.outcomes[work.index] === undefined)
+      )
     if (pending.length > 0) yield* lanes(run, pending, context)
   }
   yield* flush(run, scope)
@@ -41,8 +44,12 @@ const prepare = (
   scope: Scope.Closeable
 ): Effect.Effect<Context.Context<never> | undefined> => {
   const { context } = run.environment
-  const items = live.filter((work) => work.undecodable === undefined && !work.lane.parked)
-  if (run.definition.prepare === undefined || items.length === 0) return Effect.succeed(context)
+  if (run.definition.prepare === undefined) return Effect.succeed(context)
+  const items =
+    run.undecodable === 0 && !run.environment.journal.durable
+      ? live
+      : live.filter((work) => work.undecodable === undefined && !work.lane.parked)
+  if (items.length === 0) return Effect.succeed(context)
   const prepared = run.definition.prepare(items).pipe(
     Effect.provideContext(Context.add(context, Scope.Scope, scope)),
     Effect.map((services) => Context.merge(context, services)),
@@ -132,9 +139,9 @@ const settleUndecodable = (run: BatchRun, work: Work, reason: string): false => 
 
 const call = (work: Work, context: Context.Context<never>): Step => {
   work.tried += 1
-  if (work.handler === undefined) return Exit.die(`no handler for ${work.tag}`)
+  if (work.known === undefined) return Exit.die(`no handler for ${work.tag}`)
   try {
-    const body = work.handler(work.payload, work)
+    const body = work.known.handler(work.payload, work)
     return Effect.isEffect(body) ? body : drive(body, context)
   } catch (defect) {
     return Exit.die(defect)

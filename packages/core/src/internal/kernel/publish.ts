@@ -13,12 +13,12 @@ import type { BatchRun, Work } from "./BatchRun.ts"
  */
 export const publish = (run: BatchRun): Effect.Effect<void> => {
   const { publisher } = run.environment
-  const emitting = run.works.filter((work) => emittedBy(run, work).length > 0)
-  if (emitting.length === 0) return Effect.void
   if (publisher === undefined) {
-    run.dropped = emitting.reduce((count, work) => count + emittedBy(run, work).length, 0)
+    for (const work of run.works) run.dropped += emittedBy(run, work).length
     return Effect.void
   }
+  const emitting = run.works.filter((work) => emittedBy(run, work).length > 0)
+  if (emitting.length === 0) return Effect.void
   const sent = emitting.flatMap((work) => encode(run, work).map((envelope) => ({ work, envelope })))
   return Effect.map(Effect.exit(publisher.publish(sent.map(({ envelope }) => envelope))), (answers) => {
     sent.forEach(({ work }, index) => {
