@@ -1,5 +1,18 @@
 /** What a user outside of the workspace writes; packages/core/test/pack.integration.test.ts runs it on the tarball. */
-import * as Package from "@leat/cache-redis"
+import { RedisStore } from "@leat/cache-redis"
+import { Cache, CacheCodec } from "@leat/core"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 
-if (typeof Package !== "object") throw new Error("@leat/cache-redis has no namespaces")
-console.log("ok")
+// Nobody listens on port 1: a cache whose store is down still answers, from the origin.
+const answer = await Effect.gen(function* () {
+  const cache = yield* Cache.make({
+    key: (id: number) => "films:" + id,
+    codec: CacheCodec.ints(),
+    load: (id) => Effect.succeed([id])
+  })
+  return yield* cache.get(7)
+}).pipe(Effect.provide(Layer.merge(RedisStore.layer({ port: 1 }), Logger.layer([]))), Effect.runPromise)
+
+console.log(answer.source === "origin" && answer.value[0] === 7 ? "ok" : JSON.stringify(answer))

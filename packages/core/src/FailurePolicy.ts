@@ -42,23 +42,29 @@ export interface FailurePolicy {
 }
 
 /**
- * Builds a policy; see the fields for the defaults.
+ * What a policy is built from; a policy is one itself. See its fields for the defaults.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly permanent?: Action | undefined
+  readonly transient?: Action | undefined
+  readonly maxAttempts?: number | undefined
+  readonly maxHold?: Duration.Input | undefined
+}
+
+/**
+ * Builds a policy.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (
-  options: {
-    readonly permanent?: Action | undefined
-    readonly transient?: Action | undefined
-    readonly maxAttempts?: number | undefined
-    readonly maxHold?: Duration.Input | undefined
-  } = {}
-): FailurePolicy => ({
+export const make = (options: Options = {}): FailurePolicy => ({
   permanent: options.permanent ?? "park",
   transient: options.transient ?? "halt",
   maxAttempts: options.maxAttempts ?? Infinity,
-  maxHold: options.maxHold === undefined ? 1_000 : Duration.toMillis(options.maxHold)
+  maxHold: Duration.toMillis(options.maxHold ?? 1_000)
 })
 
 /**
@@ -73,12 +79,12 @@ export const FailurePolicy: Context.Reference<FailurePolicy> = Context.Reference
 )
 
 /**
- * Treats failures by `policy`.
+ * Treats failures by a policy.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (policy: FailurePolicy): Layer.Layer<never> => Layer.succeed(FailurePolicy, policy)
+export const layer = (options: Options): Layer.Layer<never> => Layer.succeed(FailurePolicy, make(options))
 
 const action = (name: string, otherwise: Action) =>
   Config.schema(Schema.Literals(["park", "halt", "skip"]), name).pipe(Config.withDefault(otherwise))

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 
 import type * as Event from "./Event.ts"
 
@@ -144,3 +144,18 @@ export const result = (outcomes: ReadonlyArray<Outcome>): BatchResult => {
   const firstUnsettled = outcomes.findIndex((outcome) => !isSettled(outcome))
   return { outcomes, settledPrefix: firstUnsettled === -1 ? outcomes.length : firstUnsettled }
 }
+
+/**
+ * Why a delivery was not handled, in one line; `undefined` when it was, or never began.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const reason = (outcome: Outcome): string | undefined => {
+  if (outcome._tag === "Skipped" || outcome._tag === "Parked") return outcome.reason
+  return outcome._tag === "Failed" ? messageOf(Cause.squash(outcome.cause)) : undefined
+}
+
+/** The message of an error is its author's; its cause may hold an address or a body and stays out. */
+const messageOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error)

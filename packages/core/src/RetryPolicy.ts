@@ -38,21 +38,30 @@ export interface RetryPolicy {
 }
 
 /**
- * Builds a policy. Defaults: 3 attempts, base 50 ms, cap 2 s.
+ * What a policy is built from; a policy is one itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Tries in all, the first included. Default 3. */
+  readonly attempts?: number | undefined
+  /** The largest delay before the second try. Default 50 ms. */
+  readonly base?: Duration.Input | undefined
+  /** No delay is longer, unless the failure itself asks for it. Default 2 s. */
+  readonly cap?: Duration.Input | undefined
+}
+
+/**
+ * Builds a policy.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (
-  options: {
-    readonly attempts?: number | undefined
-    readonly base?: Duration.Input | undefined
-    readonly cap?: Duration.Input | undefined
-  } = {}
-): RetryPolicy => ({
+export const make = (options: Options = {}): RetryPolicy => ({
   attempts: options.attempts ?? 3,
-  base: options.base === undefined ? 50 : Duration.toMillis(options.base),
-  cap: options.cap === undefined ? 2_000 : Duration.toMillis(options.cap)
+  base: Duration.toMillis(options.base ?? 50),
+  cap: Duration.toMillis(options.cap ?? 2_000)
 })
 
 /**
@@ -74,12 +83,12 @@ export const HandlerRetry: Context.Reference<RetryPolicy> = Context.Reference<Re
 })
 
 /**
- * Retries handlers by `policy`.
+ * Retries handlers by a policy.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (policy: RetryPolicy): Layer.Layer<never> => Layer.succeed(HandlerRetry, policy)
+export const layer = (options: Options): Layer.Layer<never> => Layer.succeed(HandlerRetry, make(options))
 
 /**
  * Retries handlers by `RETRY_ATTEMPTS` (1), `RETRY_BASE` (50 millis) and `RETRY_CAP` (2 seconds).

@@ -128,7 +128,7 @@ describe("Worker", () => {
       const [outcome] = result.outcomes
       assert.strictEqual(outcome?._tag, "Parked")
       assert.match(outcome?._tag === "Parked" ? outcome.reason : "", /TypeError: a bug[\s\S]*Worker\.test\.ts/)
-    }).pipe(Effect.provide([Journal.layerMemory, RetryPolicy.layer(RetryPolicy.make({ attempts: 3 }))]))
+    }).pipe(Effect.provide([Journal.layerMemory, RetryPolicy.layer({ attempts: 3 })]))
   )
 
   it.effect("parks what can't be read, with its bytes, and goes on", () =>
@@ -147,7 +147,7 @@ describe("Worker", () => {
       const { worker } = scripted()
       const result = yield* worker.process(batchOf(order("a1", "refuse"), order("a2"), "{nope"))
       assert.deepStrictEqual(tags(result), ["Skipped", "Handled", "Skipped"])
-    }).pipe(Effect.provide([Journal.layerMemory, FailurePolicy.layer(FailurePolicy.make({ permanent: "skip" }))]))
+    }).pipe(Effect.provide([Journal.layerMemory, FailurePolicy.layer({ permanent: "skip" })]))
   )
 
   it.effect("counts a transient failure as permanent from the delivery attempt the policy names", () =>
@@ -156,7 +156,7 @@ describe("Worker", () => {
       const attempt = (n: number) => [Delivery.make({ position: "1", bytes: order("a1", "try-later"), attempt: n })]
       assert.deepStrictEqual(tags(yield* worker.process(attempt(2))), ["Failed"])
       assert.deepStrictEqual(tags(yield* worker.process(attempt(3))), ["Parked"])
-    }).pipe(Effect.provide([Journal.layerMemory, FailurePolicy.layer(FailurePolicy.make({ maxAttempts: 3 }))]))
+    }).pipe(Effect.provide([Journal.layerMemory, FailurePolicy.layer({ maxAttempts: 3 })]))
   )
 
   it.effect("retries a transient failure by the policy, calling the handler anew each time", () =>
@@ -175,7 +175,7 @@ describe("Worker", () => {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(tags(yield* Fiber.join(fiber)), ["Handled", "Handled"])
       assert.strictEqual(calls, 4)
-    }).pipe(Effect.provide([Journal.layerMemory, RetryPolicy.layer(RetryPolicy.make({ attempts: 3 }))]))
+    }).pipe(Effect.provide([Journal.layerMemory, RetryPolicy.layer({ attempts: 3 })]))
   )
 
   describe("under a deadline", () => {

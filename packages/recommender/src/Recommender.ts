@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 
@@ -65,3 +65,18 @@ export class Recommender extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<Exit.Exit<Ranking, RecommenderError>>>
   }
 >()("@leat/recommender/Recommender") {}
+
+/**
+ * A recommender that answers one request at a time: for tests, examples and stand-ins.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  recommend: (request: RecommendRequest) => Effect.Effect<Ranking, RecommenderError>
+): Recommender["Service"] => ({
+  model: () => undefined,
+  recommend,
+  recommendMany: (requests) =>
+    Effect.forEach(requests, (request) => Effect.exit(recommend(request)), { concurrency: 100 })
+})

@@ -1,1 +1,23 @@
-export {}
+/**
+ * @since 0.1.0
+ */
+export * as Catalog from "./engine/Catalog.ts"
+export * as Engine from "./engine/Engine.ts"
+export * as Evaluation from "./engine/Evaluation.ts"
+export * as Model from "./engine/Model.ts"
+export * as Movie from "./engine/Movie.ts"
+export * as MovieLens from "./engine/MovieLens.ts"
+export * as Ratings from "./engine/Ratings.ts"
+export * as Scorer from "./engine/Scorer.ts"
+export * as Snapshot from "./engine/Snapshot.ts"
+export * as Trainer from "./engine/Trainer.ts"
+export * as RecommendationRequested from "./RecommendationRequested.ts"
+export * as RecommendationServed from "./RecommendationServed.ts"
+export * as RecommendationTelemetry from "./RecommendationTelemetry.ts"
+export * as RecommendationWorker from "./RecommendationWorker.ts"
+export * as Recommendations from "./Recommendations.ts"
+export * as Recommender from "./Recommender.ts"
+export * as RecommenderApi from "./RecommenderApi.ts"
+export * as EngineRecommender from "./recommender/Engine.ts"
+export * as HttpRecommender from "./recommender/Http.ts"
+export * as RequestEvents from "./RequestEvents.ts"

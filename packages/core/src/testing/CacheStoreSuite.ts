@@ -3,7 +3,7 @@
  *
  * **Example** (A test file of an implementation)
  *
- * ```ts
+ * ```ts no-run
  * import * as CacheStore from "@leat/core/CacheStore"
  * import * as CacheStoreSuite from "@leat/core/testing/CacheStoreSuite"
  *

@@ -2,5 +2,6 @@
  * @since 0.1.0
  */
 export * as CacheStoreSuite from "./CacheStoreSuite.ts"
+export * as CacheSuite from "./CacheSuite.ts"
 export * as JournalSuite from "./JournalSuite.ts"
 export * as TransportSuite from "./TransportSuite.ts"
