@@ -27,7 +27,7 @@ export class Lambda extends Context.Service<
   }
 >()("local/Lambda") {}
 
-const bundle = new URL("../../kinesis-lambda/dist/index.mjs", import.meta.url)
+const bundle = new URL(import.meta.resolve("kinesis-lambda/dist/index.mjs"))
 
 /** The bundle behind the mapping, with the trigger's settings of the deployed one. */
 export const layer = Layer.effect(

@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 
 /** Draws `line()` until the scope closes, then once more. */
 export const draw = (line: () => string): Effect.Effect<void, never, Scope.Scope> => {
-  const inPlace = process.stdout.isTTY === true
+  const inPlace = process.stdout.isTTY
   const show = Effect.sync(() => void process.stdout.write(inPlace ? `\r\u001B[2K${line()}` : `${line()}\n`))
   const end = Effect.sync(() => void process.stdout.write(inPlace ? `\r\u001B[2K${line()}\n` : `${line()}\n`))
   return Effect.gen(function* () {

@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
-import * as Envelope from "./Envelope.ts"
+import type * as Envelope from "./Envelope.ts"
 import * as Undecodable from "./Undecodable.ts"
 
 /**
