@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 
 import * as LambdaThread from "./LambdaThread.ts"
 import * as Report from "./Report.ts"
@@ -40,7 +41,7 @@ export const layer = Layer.effect(
       environment: yield* environment,
       onLine: (line) => {
         const metrics = Report.read(line)
-        if (metrics === undefined) process.stderr.write(`lambda: ${line}\n`)
+        if (metrics === undefined) process.stderr.write(`lambda: ${messageOf(line)}\n`)
         else served = Report.add(served, metrics)
       }
     })
@@ -63,6 +64,14 @@ export const layer = Layer.effect(
     return Lambda.of({ served: () => served, failed: () => failed, drained: mapping.drained, join: mapping.join })
   })
 )
+
+/** A line of the function's JSON log as a person reads it. */
+const messageOf = (line: string): string => {
+  const log = Schema.decodeUnknownOption(LogLine)(line)
+  return Option.match(log, { onNone: () => line, onSome: ({ message }) => message })
+}
+
+const LogLine = Schema.fromJsonString(Schema.Struct({ level: Schema.Literal("INFO"), message: Schema.String }))
 
 /** As deployed: the service's address and Redis, where there is one; else memory, said aloud. */
 const environment = Effect.gen(function* () {

@@ -12,6 +12,7 @@ if ("fault" in settings) {
   console.error(`${settings.fault}\n\n${Settings.usage}`)
   process.exitCode = 2
 } else {
+  console.log("starting the stream, the service with its engine, and the Lambda")
   Local.run(settings).pipe(
     Effect.provide(System),
     Effect.tapCause(Exit.explain),
