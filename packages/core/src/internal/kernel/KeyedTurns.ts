@@ -31,7 +31,7 @@ export const make = (): KeyedTurns => {
     const before = new Set<Deferred.Deferred<void>>()
     for (const key of keys) {
       const holder = last.get(key)
-      if (holder !== undefined) before.add(holder)
+      if (holder !== undefined && holder !== mine) before.add(holder)
       last.set(key, mine)
     }
     return before
