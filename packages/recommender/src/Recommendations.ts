@@ -158,6 +158,7 @@ const toServed = (user_id: number, top_n: number, cached: Cache.Cached<Ranking>)
 interface Prefetched {
   readonly request: RecommendRequest
   exit: Exit.Exit<Served, RecommenderError> | undefined
+  told: boolean
   readonly next: Prefetched | undefined
 }
 
@@ -181,14 +182,22 @@ const prefetchWith = Effect.fnUntraced(function* (
       scope
     )
   }
-  const wait = (entry: Prefetched) => Effect.flatMap(Deferred.await(loaded), () => entry.exit ?? Effect.interrupt)
+  // A failure is told once: who asks again, as a retry does, is asking the recommender again.
+  const take = (entry: Prefetched): Effect.Effect<Served, RecommenderError> => {
+    const { exit, request } = entry
+    if (exit === undefined) return Effect.interrupt
+    if (Exit.isSuccess(exit)) return exit
+    if (entry.told) return service.forUser(request.user_id, request.top_n)
+    entry.told = true
+    return exit
+  }
   return Context.make(Recommendations, {
     ...service,
     forUser: (user_id, top_n = defaultTopN) => {
       let entry = byUser.get(user_id)
       while (entry !== undefined && entry.request.top_n !== top_n) entry = entry.next
       if (entry === undefined) return service.forUser(user_id, top_n)
-      return entry.exit ?? wait(entry)
+      return entry.exit === undefined ? Effect.flatMap(Deferred.await(loaded), () => take(entry)) : take(entry)
     }
   })
 })
@@ -203,7 +212,7 @@ const sort = (requests: ReadonlyArray<RecommendRequest>, found: ReadonlyArray<Ca
     if (next !== undefined && has(next, request.top_n)) continue
     const cached = found[index]
     const exit = cached === undefined ? undefined : Exit.succeed(toServed(request.user_id, request.top_n, cached))
-    const entry: Prefetched = { request, exit, next }
+    const entry: Prefetched = { request, exit, told: false, next }
     byUser.set(request.user_id, entry)
     if (cached === undefined) misses.push(entry)
   }
