@@ -4,7 +4,9 @@ import * as Deadline from "@leat/core/Deadline"
 import * as Delivery from "@leat/core/Delivery"
 import * as Event from "@leat/core/Event"
 import * as FailurePolicy from "@leat/core/FailurePolicy"
+import * as Guarantees from "@leat/core/Guarantees"
 import * as Journal from "@leat/core/Journal"
+import * as Lanes from "@leat/core/Lanes"
 import * as Publisher from "@leat/core/Publisher"
 import * as RetryPolicy from "@leat/core/RetryPolicy"
 import * as Worker from "@leat/core/Worker"
@@ -416,10 +418,82 @@ describe("Worker", () => {
     }).pipe(Effect.provide(Journal.layerMemory))
   )
 
+  it.effect("gives each record a context of its own where a replay asks for it, and starts nothing early", () =>
+    Effect.gen(function* () {
+      class Seed extends Context.Service<Seed, { readonly value: string }>()("@leat/core/test/Worker.test/Seed") {}
+      const seen: Array<string> = []
+      const worker = Worker.make("replayed", {
+        events: [Ordered],
+        handle: {
+          *Ordered({ id }) {
+            seen.push(`${id} ${(yield* Seed).value}`)
+          }
+        }
+      })
+      const perRecord = (delivery: Delivery.Delivery) =>
+        Context.make(Seed, { value: `seed ${delivery.position}` }) as Context.Context<never>
+      yield* worker
+        .process(batchOf(order("a1"), order("b1"), order("a2")), { perRecord })
+        .pipe(Effect.provideService(Seed, { value: "the application's" }))
+      assert.deepStrictEqual(seen.toSorted(), ["a1 seed 1", "a2 seed 3", "b1 seed 2"])
+    }).pipe(Effect.provide(Journal.layerMemory))
+  )
+
+  it.effect("counts partition keys that a payload doesn't ask for, and refuses them by config", () =>
+    Effect.gen(function* () {
+      const told: Array<number> = []
+      const reader = WorkerEvent.layer(
+        Effect.succeed({
+          onEvent: (event: WorkerEvent.WorkerEvent) =>
+            void (event._tag === "BatchFinished" && told.push(event.mismatchedKeys)),
+          flush: Effect.void
+        })
+      )
+      const batch = [
+        Delivery.make({ position: "1", bytes: order("a1"), partitionKey: "a" }),
+        Delivery.make({ position: "2", bytes: order("a2"), partitionKey: "z" })
+      ]
+      const counted = yield* scripted().worker.process(batch).pipe(Effect.provide(reader))
+      const refused = yield* scripted()
+        .worker.process(batch)
+        .pipe(
+          Effect.provideService(Lanes.KeyMismatch, "refuse"),
+          Effect.provide([reader, Layer.fresh(Journal.layerMemory)])
+        )
+      assert.deepStrictEqual(told, [1, 1])
+      assert.deepStrictEqual(
+        [tags(counted), tags(refused)],
+        [
+          ["Handled", "Handled"],
+          ["Handled", "Parked"]
+        ]
+      )
+    }).pipe(Effect.provide(Journal.layerMemory))
+  )
+
   it.effect("answers an empty batch", () =>
     Effect.gen(function* () {
       const result = yield* scripted().worker.process([])
       assert.deepStrictEqual(result, { outcomes: [], settledPrefix: 0 })
     }).pipe(Effect.provide(Layer.mergeAll(Journal.layerMemory)))
+  )
+})
+
+describe("Guarantees", () => {
+  const said = (layer: Layer.Layer<Journal.Journal>) =>
+    Effect.map(Effect.provide(Effect.context<Journal.Journal>(), layer), (context) =>
+      Guarantees.describe(context).join("; ")
+    )
+
+  it.effect("say what holds with a journal, and what no longer does without one", () =>
+    Effect.gen(function* () {
+      assert.match(yield* said(Journal.layerMemory), /effectively once.*never block a partition/)
+      assert.match(
+        yield* said(Journal.layerNone),
+        /at least once.*park needs a journal.*on-failure destination.*dropped/
+      )
+      const withParts = Layer.mergeAll(Journal.layerNone, DeadLetters.layerMemory([]), Publisher.layerMemory([]))
+      assert.match(yield* said(withParts), /to the dead-letter sink.*before the acknowledgement/)
+    })
   )
 })
