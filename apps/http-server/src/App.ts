@@ -34,11 +34,15 @@ const surroundings: HttpService.Options<Parts> = {
   watched: { cache }
 }
 
-// The contract, and the worker that Kinesis feeds elsewhere: `POST /events` takes the same events.
-const routes = Layer.merge(
-  RecommenderApi.layer(),
-  Layer.provide(HttpTransport.layer(recommendations, { events: [RecommendationRequested] }), Journal.layerNone)
+// The same bounds as on the stream, however the event is wrapped.
+const events = Layer.unwrap(
+  Effect.map(RequestEvents.RequestEvents, ({ codec }) =>
+    HttpTransport.layer(recommendations, { events: [RecommendationRequested], codec })
+  )
 )
+
+// The contract, and the worker that Kinesis feeds elsewhere: `POST /events` takes the same events.
+const routes = Layer.merge(RecommenderApi.layer(), Layer.provide(events, Journal.layerNone))
 
 /** The service at an address of the caller's, on parts of the caller's. */
 export const service = (

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process"
 import { spawn } from "node:child_process"
-import { connect } from "node:net"
+import { connect, createServer } from "node:net"
+import type { AddressInfo, Server } from "node:net"
 import { fileURLToPath } from "node:url"
 
 import { assert, it } from "@effect/vitest"
@@ -45,7 +46,9 @@ describe("pnpm --filter http-server start", () => {
     ["WORKERS", "0"],
     ["TOP_N_MAX", "0"],
     ["CACHE_TTL", "an hour"],
-    ["REDIS_ENABLED", "perhaps"]
+    ["REDIS_ENABLED", "perhaps"],
+    ["PORT", "65536"],
+    ["WORKERS", "many"]
   ] as const) {
     it.live(`says that ${name}=${value} is wrong, and ends with 1`, () =>
       Effect.gen(function* () {
@@ -53,6 +56,44 @@ describe("pnpm --filter http-server start", () => {
         assert.strictEqual(yield* program.ended, 1)
         assert.match(program.said(), new RegExp(`configuration: .*${name}`))
         assert.notMatch(program.said(), /\n {4}at /)
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  for (const [title, env, names] of [
+    ["a Redis port that is none", { REDIS_PORT: "abc" }, "REDIS_PORT"],
+    ["a Redis port that contradicts the endpoint's", { REDIS_ENDPOINT: "127.0.0.1:1", REDIS_PORT: "2" }, "REDIS_PORT"],
+    ["a Redis endpoint that is none", { REDIS_ENDPOINT: "http://:hunter2@host" }, "REDIS_ENDPOINT"],
+    ["a Redis endpoint that is broken", { REDIS_ENDPOINT: "redis://:hunter2@ho st" }, "REDIS_ENDPOINT"]
+  ] as const) {
+    it.live(`names the variable of ${title}, without its password, and ends with 1`, () =>
+      Effect.gen(function* () {
+        const redis = { REDIS_ENABLED: "true", REDIS_ENDPOINT: "127.0.0.1", REDIS_PASSWORD: "hunter2" }
+        const program = yield* start({ WORKERS: "1", PORT: "0", ...redis, ...env })
+        assert.strictEqual(yield* program.ended, 1)
+        assert.match(program.said(), new RegExp(`configuration: .*${names}`))
+        assert.notInclude(program.said(), "hunter2")
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  for (const workers of [1, 2]) {
+    it.live(`says that its port is taken, and ends with 1, with ${workers} processes`, () =>
+      Effect.gen(function* () {
+        const taken = yield* Effect.acquireRelease(
+          Effect.promise(
+            () =>
+              new Promise<Server>((resolve) => {
+                const server = createServer().listen(0, "127.0.0.1", () => resolve(server))
+              })
+          ),
+          (server) => Effect.sync(() => server.close())
+        )
+        const { port } = taken.address() as AddressInfo
+        const program = yield* start({ WORKERS: String(workers), PORT: String(port) })
+        assert.strictEqual(yield* program.ended, 1)
+        assert.match(program.said(), /EADDRINUSE/)
+        assert.include(program.said(), String(port))
       }).pipe(Effect.scoped)
     )
   }

@@ -70,10 +70,19 @@ export const read = (headers: Headers, body: Uint8Array): Message | Unreadable =
   if (mode === "plain" || mode === "structured") return { mode, events: [body] }
   const value = parse(body)
   if (value === undefined) return new Unreadable(422, "not JSON in UTF-8")
-  if (mode === "binary") return { mode, events: [encode({ ...attributesOf(headers), data: value.json })] }
+  if (mode === "binary") return messageOf(mode, [{ ...attributesOf(headers), data: value.json }])
   return Array.isArray(value.json)
-    ? { mode, events: value.json.map(encode) }
+    ? messageOf(mode, value.json)
     : new Unreadable(422, "a batch must be an array of CloudEvents")
+}
+
+/** `JSON.parse` reads any depth; what is as deep as the stack can't be written again. */
+const messageOf = (mode: Mode, values: ReadonlyArray<unknown>): Message | Unreadable => {
+  try {
+    return { mode, events: values.map(encode) }
+  } catch {
+    return new Unreadable(422, "the events are nested too deeply")
+  }
 }
 
 const structuredType = "application/cloudevents+json"

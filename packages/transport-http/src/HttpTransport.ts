@@ -64,6 +64,11 @@ export interface Options {
    * its events park or fail as on any transport.
    */
   readonly events?: ReadonlyArray<Event.Any> | undefined
+  /**
+   * Reads the events of every mode, CloudEvents too: for bounds that are the deployment's and not the event's. It must know
+   * CloudEvents. Default: CloudEvents as they are, plain JSON as the program's codec or the worker's events say.
+   */
+  readonly codec?: Codec.Codec | undefined
   /** The deadline of a request. Default 10 s. */
   readonly timeout?: Duration.Input | undefined
   /** The most events in a batch. Default 1000. */
@@ -119,7 +124,7 @@ const handler = <R>(
     }
     const refused = tooMany(message, options)
     if (refused !== undefined) return refused
-    const codec = Reading.codecOf(message.mode, options.events, wire)
+    const codec = Reading.codecOf(message.mode, options, wire)
     const partition = next()
     const arrival = yield* Clock.currentTimeMillis
     const batch = message.events.map((bytes, i) => Delivery.make({ partition, position: String(i), arrival, bytes }))

@@ -24,22 +24,34 @@ export interface Reading {
 }
 
 /**
- * The codec of a request by its mode: CloudEvents as they are, plain JSON as the program or the worker reads it.
+ * The codec of a request by its mode: CloudEvents as they are, plain JSON as the program or the worker reads it; the
+ * transport's own codec, where it was given one, for both.
  *
  * @category getters
  * @since 0.1.0
  */
 export const codecOf = (
   mode: CloudEventsHttp.Mode,
-  events: ReadonlyArray<Event.Any> | undefined,
+  options: { readonly events?: ReadonlyArray<Event.Any> | undefined; readonly codec?: Codec.Codec | undefined },
   wire: Codec.Codec | undefined
 ): Codec.Codec | undefined => {
-  if (mode !== "plain") return cloudEvents
-  const [only, ...others] = events ?? []
-  return wire ?? (only !== undefined && others.length === 0 ? Codec.jsonOrCloudEvents(only) : undefined)
+  if (mode !== "plain") return options.codec === undefined ? cloudEvents : enveloped(options.codec)
+  const [only, ...others] = options.events ?? []
+  return (
+    options.codec ?? wire ?? (only !== undefined && others.length === 0 ? Codec.jsonOrCloudEvents(only) : undefined)
+  )
 }
 
 const cloudEvents = Codec.cloudEvents()
+
+/** Who says that it sends CloudEvents must, also to a codec that would take plain JSON. */
+const enveloped = (codec: Codec.Codec): Codec.Codec => ({
+  ...codec,
+  decode: (bytes) => {
+    const envelope = cloudEvents.decode(bytes)
+    return envelope instanceof Undecodable.Undecodable ? envelope : codec.decode(bytes)
+  }
+})
 
 /**
  * Reads one delivery; without the worker's events only its envelope.
