@@ -1,5 +1,6 @@
 export * as EventSourceMapping from "./EventSourceMapping.ts"
 export * as KinesisClient from "./KinesisClient.ts"
+export * as KinesisDeadLetters from "./KinesisDeadLetters.ts"
 export * as KinesisError from "./KinesisError.ts"
 export * as KinesisLambda from "./KinesisLambda.ts"
 export * as KinesisPublisher from "./KinesisPublisher.ts"
