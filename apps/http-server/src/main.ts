@@ -7,6 +7,6 @@ import * as Exit from "./Exit.ts"
 import * as Workers from "./Workers.ts"
 
 Workers.run(Layer.launch(App)).pipe(
-  Effect.tapCause(Exit.explain),
+  Effect.tapCause((cause) => Exit.explain(cause)),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown: Exit.code })
 )

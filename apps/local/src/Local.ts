@@ -20,6 +20,8 @@ export class NotServed extends Schema.TaggedError<NotServed>()("NotServed", {
   retryable: Schema.Boolean
 }) {}
 
+export const isNotServed = (error: unknown): error is NotServed => error instanceof NotServed
+
 /** Runs in the system; ends after the burst when asked to, else when it is interrupted. */
 export const run = Effect.fnUntraced(function* (settings: Settings) {
   yield* Console.log(`a burst of ${settings.requests} requests by ${settings.users} users`)

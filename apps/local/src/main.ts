@@ -15,7 +15,7 @@ if ("fault" in settings) {
   console.log("starting the stream, the service with its engine, and the Lambda")
   Local.run(settings).pipe(
     Effect.provide(System),
-    Effect.tapCause(Exit.explain),
+    Effect.tapCause((cause) => Exit.explain(cause, Local.isNotServed)),
     NodeRuntime.runMain({ disableErrorReporting: true, teardown: Exit.code })
   )
 }
