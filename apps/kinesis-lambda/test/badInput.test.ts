@@ -136,6 +136,32 @@ describe("a record that is only odd", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("that shares its id with another user's is served as well", () =>
+    Effect.gen(function* () {
+      const { made } = yield* started(true)
+      const event = Requests.event([Requests.of(1, "same"), Requests.of(2, "same"), Requests.of(1, "same", 3)])
+      assert.isUndefined(yield* Function.invoke(made, event))
+      assert.deepStrictEqual(
+        made
+          .served()
+          .map((one) => one.user_id)
+          .toSorted(),
+        [1, 2]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("that comes with no time left is handed back, unstarted, and nobody is asked", () =>
+    Effect.gen(function* () {
+      const { made, recommender } = yield* started(true)
+      const event = Requests.event([Requests.of(1, "late"), Requests.of(2, "later")])
+      for (const remaining of [0, 400]) {
+        assert.strictEqual(Function.resumesAt(event, yield* Function.invoke(made, event, remaining)), 0)
+      }
+      assert.deepStrictEqual([made.served().length, recommender.calls.length, made.letters.length], [0, 0, 0])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("an empty batch is done, without a call of anybody", () =>
     Effect.gen(function* () {
       const { made, recommender } = yield* started(true)

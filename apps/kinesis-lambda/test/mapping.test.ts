@@ -143,6 +143,31 @@ describe("a stream full of poison behind the mapping", () => {
   )
 })
 
+describe("a function with a broken configuration behind the mapping", () => {
+  it.live(
+    "throws every batch, serves nothing, and all of it is given up, none dropped",
+    () =>
+      Effect.gen(function* () {
+        const made = yield* Function.make({ env: { REDIS_ENABLED: "false" } })
+        const failures: Array<EventSourceMapping.Failure> = []
+        const some = sent.slice(0, 30)
+        yield* put(some)
+        const mapping = yield* deployed(made, failures)
+        yield* Effect.timeout(mapping.drained, "20 seconds")
+        assert.deepStrictEqual(
+          given(failures).toSorted(),
+          some.map(({ data }) => Buffer.from(data).toString("latin1")).toSorted()
+        )
+        assert.strictEqual((yield* mapping.stats).settled, 0)
+        for (const { document } of failures) {
+          assert.strictEqual(document.responseContext?.functionError, "Unhandled")
+          assert.strictEqual(document.KinesisBatchInfo.batchSize, 1)
+        }
+      }).pipe(Effect.provide(kinesis), Effect.scoped),
+    30_000
+  )
+})
+
 describe("a recommender that fails for a while behind the mapping", () => {
   it.live(
     "retries serve everything, in order, and nothing is given up",
