@@ -39,7 +39,7 @@ export interface Options {
   readonly codec?: Codec.Codec | undefined
   /** The wire partition key. Default: the envelope's key; without one a random key, and no order. */
   readonly partitionKey?: ((envelope: Envelope.Envelope) => string) | undefined
-  /** Largest record of the stream in bytes, key included. Default 1 MiB, that of a stream left alone. */
+  /** Largest record of the stream in bytes, key included, up to 10 MiB. Default 1 MiB, that of a stream left alone. */
   readonly maxRecordBytes?: number | undefined
   /** Tries of an entry, the first included. Default 6. */
   readonly attempts?: number | undefined
@@ -128,9 +128,11 @@ const faultOf = (
   options: Options,
   entry: { readonly data: Uint8Array; readonly partitionKey: string }
 ): Publisher.PublishError | undefined => {
-  const { length } = entry.partitionKey
+  // AWS counts characters, not UTF-16 units: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
+  const { length } = Array.from(entry.partitionKey)
   if (length < 1 || length > 256) return refused(`the partition key has ${length} characters: 1 to 256 are allowed`)
-  const largest = options.maxRecordBytes ?? 1024 * 1024
+  // What fits in no request would be waited for without end.
+  const largest = Math.min(options.maxRecordBytes ?? 1024 * 1024, Round.limits.maxBytes)
   if (Round.size(entry) <= largest) return undefined
   return new Publisher.PublishError({
     reason: "TooLarge",

@@ -176,6 +176,25 @@ describe("a publisher", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("regression: a record that no request holds is refused, whatever the stream is said to take", () => {
+    const { layer, requests } = stream(() => accepted)
+    return Effect.gen(function* () {
+      const answers = yield* publish([envelope("a", "1", "x".repeat(10 * 1024 * 1024)), envelope("b", "2")], {
+        maxRecordBytes: Infinity
+      }).pipe(Effect.timeout("1 minute"))
+      assert.deepStrictEqual(answers.map(reason), ["TooLarge", "ok"])
+      assert.strictEqual(requests.length, 1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("counts a partition key in characters, as AWS does, not in halves of surrogate pairs", () => {
+    const { layer } = stream(() => accepted)
+    return Effect.gen(function* () {
+      const answers = yield* publish([envelope("😀".repeat(256), "1"), envelope("😀".repeat(257), "2")])
+      assert.deepStrictEqual(answers.map(reason), ["ok", "Refused"])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("T63: an entry with a code that no repeat cures fails alone and at once", () => {
     const { layer, requests } = stream((_, id) => (id === "1" ? rejected("KMSAccessDeniedException") : accepted))
     return Effect.gen(function* () {
