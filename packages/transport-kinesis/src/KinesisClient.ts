@@ -225,9 +225,12 @@ const sdkConfig = (options: Options): Sdk.KinesisClientConfig => {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? (loopback ? { region: "us-east-1" } : {}) : { region }),
     ...(credentials === "chain" ? {} : { credentials: exposed(credentials) }),
-    // HTTP/2, the SDK's default for Kinesis, needs TLS: over http:// it fails with a protocol error.
+    // HTTP/2, the SDK's default for Kinesis, needs TLS: over http:// it fails with a protocol error. Over HTTP/1.1 a
+    // breach of the timeout is only logged unless it is to throw.
     requestHandler:
-      endpoint?.startsWith("http://") === true ? new NodeHttpHandler({ requestTimeout }) : { requestTimeout }
+      endpoint?.startsWith("http://") === true
+        ? new NodeHttpHandler({ requestTimeout, throwOnRequestTimeout: true })
+        : { requestTimeout }
   }
 }
 

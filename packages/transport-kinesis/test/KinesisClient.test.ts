@@ -1,4 +1,7 @@
+import { createServer } from "node:http"
+
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 
 import * as KinesisClient from "../src/KinesisClient.ts"
 import * as KinesisError from "../src/KinesisError.ts"
@@ -46,4 +49,35 @@ describe("what the SDK throws", () => {
       assert.deepStrictEqual([error.reason, error.retryable, error.operation], [reason, retryable, "GetRecords"])
     })
   }
+})
+
+/** Accepts connections and never answers. */
+const silent = Effect.acquireRelease(
+  Effect.callback<{ readonly endpoint: string; readonly stop: () => void }>((resume) => {
+    const server = createServer(() => {})
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      const stop = () => {
+        server.close()
+        server.closeAllConnections()
+      }
+      resume(Effect.succeed({ endpoint: `http://127.0.0.1:${port}`, stop }))
+    })
+  }),
+  ({ stop }) => Effect.sync(stop)
+)
+
+describe("a call", () => {
+  it.live("regression: a Kinesis that never answers is unavailable after the request timeout", () =>
+    Effect.gen(function* () {
+      const { endpoint } = yield* silent
+      const error = yield* Effect.flatMap(KinesisClient.KinesisClient, (client) => client.listShards("s")).pipe(
+        Effect.provide(KinesisClient.layer({ endpoint, requestTimeout: "200 millis" })),
+        Effect.flip,
+        Effect.timeout("3 seconds")
+      )
+      assert.deepStrictEqual([error.reason, error.retryable], ["Unavailable", true])
+    })
+  )
 })
