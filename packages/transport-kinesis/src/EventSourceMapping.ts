@@ -143,7 +143,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   let stats = MappingEvent.none
   const emit = (event: Event): void => {
     stats = MappingEvent.count(stats, event)
-    PubSub.publishUnsafe(pubsub, event)
+    // The unsafe publish drops what finds no room; the other makes room, and on a sliding PubSub never waits.
+    if (!PubSub.publishUnsafe(pubsub, event)) Effect.runSync(PubSub.publish(pubsub, event))
   }
   const poll = (shardId: string, start: KinesisClient.Position) =>
     Poller.run({

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as EventSourceMapping from "../src/EventSourceMapping.ts"
@@ -346,6 +347,52 @@ describe("a mapping", () => {
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(drained)
       assert.deepStrictEqual(seen().slice(-3), ["1", "2", "3"])
+    }).pipe(Effect.provide(kinesis.layer))
+  })
+
+  it.live("closes although a function that never answers is past its timeout", () => {
+    const kinesis = new FakeKinesis("a")
+    kinesis.put("a", ["1"], Date.now())
+    const called = Promise.withResolvers<void>()
+    const handler: LambdaEvent.Handler = () => {
+      called.resolve()
+      return new Promise(() => {})
+    }
+    return Effect.gen(function* () {
+      const mapping = EventSourceMapping.make({ ...settings, handler, functionTimeout: "100 millis" })
+      const closed = yield* Effect.andThen(
+        mapping,
+        Effect.promise(() => called.promise)
+      ).pipe(Effect.scoped, Effect.forkChild)
+      yield* Fiber.await(closed).pipe(Effect.timeout("2 seconds"))
+    }).pipe(Effect.provide(kinesis.layer))
+  })
+
+  it.effect("regression: who falls behind on its events misses the oldest, not the newest", () => {
+    const kinesis = new FakeKinesis("a")
+    kinesis.put("a", count(5000), 0)
+    kinesis.add("b", "a")
+    const { handler } = recorder()
+    const met: Array<EventSourceMapping.Event> = []
+    return Effect.gen(function* () {
+      const mapping = yield* EventSourceMapping.make({ ...settings, handler, batchSize: 1 })
+      yield* mapping.events.pipe(
+        Stream.runForEach((event) =>
+          Effect.andThen(
+            Effect.sync(() => met.push(event)),
+            met.length === 0 ? Effect.sleep("1 minute") : Effect.void
+          )
+        ),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* mapping.stats).settled, 5000)
+      yield* TestClock.adjust("1 minute")
+      assert.isBelow(met.length, 5000)
+      assert.deepStrictEqual(met.slice(-2), [
+        { _tag: "ShardStarted", shardId: "b" },
+        { _tag: "ShardEnded", shardId: "a" }
+      ])
     }).pipe(Effect.provide(kinesis.layer))
   })
 
