@@ -1,10 +1,10 @@
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
 /**
  * Problem details (RFC 9457): the one form of every error answer. It names each fault, and never a stack or a secret.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9457
  * @since 0.1.0
  */
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 
 /**
@@ -86,6 +86,7 @@ export const titles: Readonly<Record<number, string>> = {
   413: "Content Too Large",
   414: "URI Too Long",
   415: "Unsupported Media Type",
+  417: "Expectation Failed",
   422: "Unprocessable Content",
   429: "Too Many Requests",
   431: "Request Header Fields Too Large",

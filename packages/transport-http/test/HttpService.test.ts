@@ -208,6 +208,18 @@ describe("an error", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("regression: of no Host is 400, of an unknown expectation 417, each a problem", () =>
+    Effect.gen(function* () {
+      const service = yield* started()
+      const hostless = yield* raw(service, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n")
+      assert.match(hostless, /^HTTP\/1.1 400 [\s\S]*application\/problem\+json[\s\S]*"status":400/)
+      const old = yield* raw(service, "GET /hello HTTP/1.0\r\n\r\n")
+      assert.match(old, /^HTTP\/1.1 200 /)
+      const expecting = yield* raw(service, "GET /hello HTTP/1.1\r\nHost: a\r\nExpect: b\r\nConnection: close\r\n\r\n")
+      assert.match(expecting, /^HTTP\/1.1 417 [\s\S]*application\/problem\+json[\s\S]*"status":417/)
+    })
+  )
+
   it.live("of a sender that never ends its headers is 408", () =>
     Effect.gen(function* () {
       const service = yield* started({ headersTimeout: "100 millis" })
@@ -272,6 +284,22 @@ describe("at its end", () => {
       gate.openUnsafe()
       assert.strictEqual((yield* Fiber.join(waiting)).text, "done")
       yield* Fiber.join(closing)
+    })
+  )
+
+  it.live("regression: a service does not wait for who sent no HTTP and never hangs up", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const service = yield* Scope.provide(started({ drainTimeout: "10 seconds" }), scope)
+      const answered = Promise.withResolvers<void>()
+      const socket = Net.connect({ port: service.port, host: "127.0.0.1", allowHalfOpen: true }, () =>
+        socket.write("no HTTP\r\n\r\n")
+      )
+      socket.on("data", () => answered.resolve())
+      socket.on("error", () => undefined)
+      yield* Effect.promise(() => answered.promise)
+      yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
+      socket.destroy()
     })
   )
 

@@ -1,11 +1,11 @@
-import * as Crypto from "node:crypto"
-
-import type * as OpenApi from "effect/http-api/OpenApi"
 /**
  * The docs page: the OpenAPI document as one HTML page that loads nothing else.
  *
  * @since 0.1.0
  */
+import * as Crypto from "node:crypto"
+
+import type * as OpenApi from "effect/http-api/OpenApi"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 /**

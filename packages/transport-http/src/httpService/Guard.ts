@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -57,7 +58,7 @@ export const make = <E, R>(
   return Effect.withFiber((fiber) => {
     const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
     const refused = refuse(request, state, limits)
-    if (refused !== undefined) return Effect.succeed(refused)
+    if (refused !== undefined) return Effect.succeed(finish(refused, state))
     state.inFlight++
     return Effect.matchCauseEffect(handler, {
       onSuccess: (response) => {
@@ -73,6 +74,9 @@ export const make = <E, R>(
 }
 
 const refuse = (request: HttpServerRequest.HttpServerRequest, state: State, limits: Limits): Response | undefined => {
+  if (request.headers["host"] === undefined && isHttp11(request)) {
+    return Problem.response(400, { detail: "the Host header is missing" })
+  }
   if (request.url.length > limits.maxUrlLength) {
     return Problem.response(414, {
       detail: `the URL has ${request.url.length} characters, the limit is ${limits.maxUrlLength}`
@@ -88,6 +92,10 @@ const refuse = (request: HttpServerRequest.HttpServerRequest, state: State, limi
   const length = request.headers["content-length"]
   return length !== undefined && Number(length) > limits.maxBodyBytes ? tooLarge(limits) : undefined
 }
+
+/** HTTP/1.0, which some probes speak, has no Host (RFC 9112 §3.2). */
+const isHttp11 = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  NodeHttpServerRequest.toIncomingMessage(request).httpVersion === "1.1"
 
 const isProbe = (url: string): boolean => url.startsWith("/health") || url.startsWith("/ready")
 

@@ -1,13 +1,14 @@
-import * as Http from "node:http"
-import type * as Net from "node:net"
-
 /**
  * The node:http server under a service: time limits, broken requests, and the end of it.
  *
  * @since 0.1.0
  */
+import * as Http from "node:http"
+import type * as Net from "node:net"
+
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ProblemDetails from "effect/http/ProblemDetails"
 
 import * as Problem from "../Problem.ts"
 import type * as Guard from "./Guard.ts"
@@ -38,10 +39,15 @@ export const make = (timeouts: Timeouts): Http.Server => {
     headersTimeout,
     requestTimeout: Math.max(headersTimeout, Duration.toMillis(timeouts.request)),
     keepAliveTimeout: Duration.toMillis(timeouts.keepAlive),
+    // Node's own answer has no body; the guard refuses instead.
+    requireHostHeader: false,
     // Node looks for slow senders this often; 30 s, its default, would stretch a limit of 10 s to 40.
     connectionsCheckingInterval: Math.min(5000, Math.max(50, headersTimeout / 2))
   })
   server.on("clientError", refuse)
+  server.on("checkExpectation", (_request, response) => {
+    response.writeHead(417, { "content-type": ProblemDetails.contentType }).end(JSON.stringify(Problem.make(417)))
+  })
   return server
 }
 
@@ -59,7 +65,13 @@ const refuse = (error: Error & { readonly code?: string }, socket: Net.Socket | 
     `HTTP/1.1 ${status} ${Problem.titles[status] ?? ""}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )
+  // Node no longer watches a connection that it could not parse: who never hangs up would hold it, and the end, for ever.
+  const timer = setTimeout(() => destroy(socket), linger)
+  socket.once("close", () => clearTimeout(timer))
 }
+
+/** Time to read the answer, in milliseconds: a socket that is cut while data comes in may lose what was written. */
+const linger = 500
 
 const destroy = (socket: Net.Socket | NodeJS.ReadWriteStream): void => {
   if ("destroy" in socket) socket.destroy()
