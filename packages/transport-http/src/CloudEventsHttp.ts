@@ -118,7 +118,9 @@ const unescape = (value: string): string => {
   }
 }
 
-const escape = (value: string): string => value.replaceAll(/[^\x21\x23\x24\x26-\x7e]/gu, encodeURIComponent)
+// Half of a surrogate pair, which JSON can carry, has no form in UTF-8: it becomes U+FFFD.
+const escape = (value: string): string =>
+  value.toWellFormed().replaceAll(/[^\x21\x23\x24\x26-\x7e]/gu, encodeURIComponent)
 
 /**
  * A reply: what the handlers returned.

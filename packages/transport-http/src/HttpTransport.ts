@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto"
-
 /**
  * A worker served at a path: CloudEvents (binary, structured, batched) or plain JSON in, what its handlers returned out.
  *
@@ -21,6 +19,8 @@ import { randomUUID } from "node:crypto"
  *
  * @since 0.1.0
  */
+import { randomUUID } from "node:crypto"
+
 import * as Codec from "@leat/core/Codec"
 import * as Deadline from "@leat/core/Deadline"
 import * as Delivery from "@leat/core/Delivery"

@@ -108,6 +108,15 @@ describe("a request", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("regression: is answered although its id has half a character, which no header can carry", () =>
+    Effect.gen(function* () {
+      const service = yield* started()
+      const found = yield* post(service, { user: 1, times: 1, id: "\ud800" })
+      assert.strictEqual(found.status, 200)
+      assert.strictEqual(found.headers.get("ce-id"), "%EF%BF%BD/answering/0")
+    })
+  )
+
   it.live("in structured mode is answered in structured mode", () =>
     Effect.gen(function* () {
       const found = yield* post(yield* started(), structured(asked(7)), structuredType)
