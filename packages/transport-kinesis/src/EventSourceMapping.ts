@@ -13,6 +13,7 @@
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -179,7 +180,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         progress.end(shardId)
         emit({ _tag: "ShardEnded", shardId })
       }
-    })
+    }).pipe(Effect.tapCause((cause) => stopped(options.stream, cause)))
   )
   const join = Fiber.join(fiber)
   const mapping: EventSourceMapping = {
@@ -239,6 +240,10 @@ const position = (start: Options["startingPosition"]): KinesisClient.Position =>
   if (typeof start === "object") return { _tag: "AtTimestamp", at: start.atTimestamp }
   return start === "LATEST" ? { _tag: "Latest" } : { _tag: "TrimHorizon" }
 }
+
+/** A forked fiber that fails is silent, and a program need not join. */
+const stopped = (stream: string, cause: Cause.Cause<KinesisError.KinesisError>): Effect.Effect<void> =>
+  Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`the mapping of the stream ${stream} stopped`, cause)
 
 const logged = (failure: Failure): Effect.Effect<void> =>
   Effect.logError("Records were given up and there is no on-failure destination", failure.document)

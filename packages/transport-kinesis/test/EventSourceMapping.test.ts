@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 
@@ -348,6 +349,22 @@ describe("a mapping", () => {
       yield* Fiber.join(drained)
       assert.deepStrictEqual(seen().slice(-3), ["1", "2", "3"])
     }).pipe(Effect.provide(kinesis.layer))
+  })
+
+  it.effect("regression: says that it stopped, also where nobody joins it", () => {
+    const kinesis = new FakeKinesis("a")
+    kinesis.failures.push("AccessDenied")
+    const said: Array<unknown> = []
+    return Effect.gen(function* () {
+      yield* EventSourceMapping.make({ ...settings, handler: recorder().handler })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(said, ["the mapping of the stream s stopped"])
+    }).pipe(
+      Effect.provide([
+        kinesis.layer,
+        Logger.layer([Logger.make(({ message }) => void said.push(Array.isArray(message) ? message[0] : message))])
+      ])
+    )
   })
 
   it.live("closes although a function that never answers is past its timeout", () => {
