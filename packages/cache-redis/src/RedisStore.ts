@@ -22,10 +22,11 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { Command } from "ioredis"
+import type { Command } from "ioredis"
 
 import { Connection } from "./internal/connection.ts"
 import type { Change, Surroundings } from "./internal/connection.ts"
+import { CommandEncoder, EncodedCommand } from "./internal/encodedCommand.ts"
 import * as FencedWrite from "./internal/fencedWrite.ts"
 import * as RedisConfig from "./RedisConfig.ts"
 
@@ -149,17 +150,27 @@ const outOfTime = Effect.suspend(() =>
 const reads = (keys: ReadonlyArray<string>): ReadonlyArray<Command> => {
   const commands: Array<Command> = []
   for (let from = 0; from < keys.length; from += FencedWrite.maxKeys) {
-    // Without a `replyEncoding` ioredis gives the bytes, not text.
-    commands.push(new Command("mget", keys.slice(from, from + FencedWrite.maxKeys)))
+    commands.push(read(keys.length <= FencedWrite.maxKeys ? keys : keys.slice(from, from + FencedWrite.maxKeys)))
   }
   return commands
+}
+
+/** Without a `replyEncoding` ioredis gives the bytes, not text. */
+const read = (keys: ReadonlyArray<string>): EncodedCommand => {
+  let size = 32
+  for (const key of keys) size += key.length + 24
+  const encoder = new CommandEncoder(1 + keys.length, size)
+  encoder.text("MGET")
+  for (const key of keys) encoder.text(key)
+  return new EncodedCommand("mget", encoder.finish())
 }
 
 const valuesOf = (replies: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array | undefined> => {
   const values: Array<Uint8Array | undefined> = []
   for (const reply of replies) {
     if (!Array.isArray(reply)) continue
-    for (const value of reply) values.push(value instanceof Uint8Array ? value : undefined)
+    // An MGET answers bytes or null, whatever is stored.
+    for (const value of reply as ReadonlyArray<Uint8Array | null>) values.push(value ?? undefined)
   }
   return values
 }

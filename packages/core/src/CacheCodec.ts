@@ -51,9 +51,11 @@ export interface IntsOptions {
 export const ints = (options: IntsOptions = {}): CacheCodec<ReadonlyArray<number>> => {
   const max = Math.min(options.max ?? Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
   const maxLength = options.maxLength ?? 1_000
+  // The values of one list before its length is known: an array that grows while it is filled takes thrice its room.
+  const scratch: Array<number> = []
   return {
     encode: (value) => Buffer.from(JSON.stringify(value), "latin1"),
-    decode: (bytes) => readInts(bytes, max, maxLength)
+    decode: (bytes) => readInts(bytes, max, maxLength, scratch)
   }
 }
 
@@ -95,15 +97,19 @@ const widest = 64
  * One pass over the bytes, no string in between. Reading past the end of typed memory is slow, so each loop asks for the
  * end first; white space, which our own writer never makes, is looked for only where a low byte stands.
  */
-const readInts = (bytes: Uint8Array, max: number, maxLength: number): ReadonlyArray<number> | undefined => {
+const readInts = (
+  bytes: Uint8Array,
+  max: number,
+  maxLength: number,
+  scratch: Array<number>
+): ReadonlyArray<number> | undefined => {
   const end = bytes.length
   if (end > (maxLength + 1) * widest) return undefined
   let at = skipSpace(bytes, 0)
   if (at >= end || bytes[at++] !== open) return undefined
-  const list: Array<number> = []
-  if (at < end && bytes[(at = skipSpace(bytes, at))] === close)
-    return skipSpace(bytes, at + 1) === end ? list : undefined
-  while (list.length < maxLength) {
+  if (at < end && bytes[(at = skipSpace(bytes, at))] === close) return skipSpace(bytes, at + 1) === end ? [] : undefined
+  let length = 0
+  while (length < maxLength) {
     if (at < end && (bytes[at] ?? 0) <= space) at = skipSpace(bytes, at)
     const first = at
     let int = 0
@@ -114,11 +120,11 @@ const readInts = (bytes: Uint8Array, max: number, maxLength: number): ReadonlyAr
     }
     // Many digits round, but never back below `max`: no need to ask at each of them.
     if (at === first || int > max || (at > first + 1 && bytes[first] === zero)) return undefined
-    list.push(int)
+    scratch[length++] = int
     if (at < end && (bytes[at] ?? 0) <= space) at = skipSpace(bytes, at)
     if (at >= end) return undefined
     const byte = bytes[at++]
-    if (byte === close) return skipSpace(bytes, at) === end ? list : undefined
+    if (byte === close) return skipSpace(bytes, at) === end ? scratch.slice(0, length) : undefined
     if (byte !== comma) return undefined
   }
   return undefined

@@ -168,7 +168,7 @@ const decoder = <A, I>(
     if (lifted instanceof Undecodable.Undecodable) return Result.fail(lifted)
     const decoded = decode(lifted)
     return Result.isSuccess(decoded)
-      ? Result.succeed(decoded.success)
+      ? (decoded as Result.Success<A, never>)
       : Result.mapError(explain(lifted), Undecodable.fromSchemaError)
   }
 }

@@ -48,19 +48,17 @@ export const document = (cacheStatus: "Hit" | "Miss", latencies: ReadonlyArray<n
   `"Metrics":[{"Name":"RecommendationLatency","Unit":"Milliseconds"}]}]},` +
   `"CacheStatus":"${cacheStatus}","RecommendationLatency":[${numbers(latencies)}]}`
 
-/** Fast path: requests that were served in one turn share one latency, and writing a fraction costs more than reading it. */
+/** Fast path: requests that were served in one turn share one latency, and printing a fraction is dear. */
 const numbers = (values: ReadonlyArray<number>): string => {
   let text = ""
-  let last: number | undefined
-  let written = ""
-  for (const value of values) {
-    if (value !== last) {
-      last = value
-      written = String(value)
-    }
-    text += text === "" ? written : `,${written}`
+  for (let from = 0; from < values.length;) {
+    const value = values[from]
+    let to = from + 1
+    while (to < values.length && values[to] === value) to++
+    text += `,${value}`.repeat(to - from)
+    from = to
   }
-  return text
+  return text.slice(1)
 }
 
 /**
@@ -90,8 +88,11 @@ export const layer = (options: Options = {}): Layer.Layer<never> => WorkerEvents
 const onBatch = (event: BatchFinished, slow: number, write: (line: string) => void, lines: LineBudget): void => {
   const hits: Array<number> = []
   const misses: Array<number> = []
+  let last = -1
+  let latency = 0
   event.result.outcomes.forEach((outcome, index) => {
-    const latency = round(event.latencies[index] ?? 0)
+    const measured = event.latencies[index] ?? 0
+    if (measured !== last) latency = round((last = measured))
     if (outcome._tag === "Failed")
       return lines.write(event.startedAt, failedLine(event, index, latency, why(outcome.cause)))
     if (outcome._tag === "Parked" || outcome._tag === "Skipped") {
@@ -147,9 +148,13 @@ const onTrouble = (event: Exclude<WorkerEvent, BatchFinished>, write: (line: str
 }
 
 const chunks = (values: ReadonlyArray<number>): ReadonlyArray<ReadonlyArray<number>> =>
-  Array.from({ length: Math.ceil(values.length / valuesPerDocument) }, (_, index) =>
-    values.slice(index * valuesPerDocument, (index + 1) * valuesPerDocument)
-  )
+  values.length <= valuesPerDocument
+    ? values.length === 0
+      ? []
+      : [values]
+    : Array.from({ length: Math.ceil(values.length / valuesPerDocument) }, (_, index) =>
+        values.slice(index * valuesPerDocument, (index + 1) * valuesPerDocument)
+      )
 
 /** Hundredths of a millisecond: finer than the clock's noise, short on the wire. */
 const round = (milliseconds: number): number => Math.round(milliseconds * 100) / 100

@@ -154,82 +154,99 @@ const toServed = (user_id: number, top_n: number, cached: Cache.Cached<Ranking>)
   age: cached.age
 })
 
-/** What is known of one request of the batch. A user's other `top_n` follow in `next`: they are few. */
-interface Prefetched {
+type RankingCache = Cache.Cache<RecommendRequest, Ranking, RecommenderError>
+
+/** A request that the cache missed. `exit` is there once it was loaded. */
+interface Missed {
   readonly request: RecommendRequest
   exit: Exit.Exit<Served, RecommenderError> | undefined
   told: boolean
-  readonly next: Prefetched | undefined
 }
 
-type RankingCache = Cache.Cache<RecommendRequest, Ranking, RecommenderError>
+/** The requests of a batch, what the cache has for each, and by cache key what it has not. */
+class Prefetched {
+  readonly requests: ReadonlyArray<RecommendRequest>
+  readonly found: ReadonlyArray<Cache.Cached<Ranking> | undefined>
+  readonly missed = new Map<string, Missed>()
+  places: Map<string, number> | undefined
+  next = 0
 
-const prefetchWith = Effect.fnUntraced(function* (
+  constructor(requests: ReadonlyArray<RecommendRequest>, found: ReadonlyArray<Cache.Cached<Ranking> | undefined>) {
+    this.requests = requests
+    this.found = found
+    for (let place = 0; place < requests.length; place++) {
+      const request = requests[place]
+      if (request === undefined || found[place] !== undefined) continue
+      const name = cacheKey(request)
+      // Without what else a caller's request may hold: this one goes over the wire.
+      const { top_n, user_id } = request
+      if (!this.missed.has(name)) this.missed.set(name, { request: { user_id, top_n }, exit: undefined, told: false })
+    }
+  }
+
+  /**
+   * Where a request stands in the batch; -1 for one that isn't in it.
+   *
+   * Fast path: handlers ask in the order of the batch, so the next one is guessed; a map is built for whoever asks
+   * otherwise. It saves an entry and an object a record.
+   */
+  find(user_id: number, top_n: number): number {
+    const guess = this.requests[this.next]
+    if (guess !== undefined && guess.user_id === user_id && guess.top_n === top_n) return this.next++
+    this.places ??= new Map(this.requests.map((request, place) => [cacheKey(request), place]))
+    return this.places.get(cacheKey({ user_id, top_n })) ?? -1
+  }
+}
+
+const prefetchWith = (
   service: Recommendations["Service"],
   recommender: Recommender["Service"],
   cache: RankingCache,
   defaultTopN: number,
   requests: ReadonlyArray<RecommendRequest>
-) {
-  const found = yield* cache.peekMany(requests)
-  const { byUser, misses } = sort(requests, found)
-  const loaded = Deferred.makeUnsafe<void>()
-  if (misses.length > 0) {
-    const scope = yield* Scope.Scope
-    // Hits must not wait for misses, so the load runs beside the handlers; a scope that closes early stops it.
-    yield* Effect.forkIn(
-      load(recommender, cache, misses, scope).pipe(Effect.ensuring(Deferred.done(loaded, Exit.void))),
-      scope
-    )
-  }
-  // A failure is told once: who asks again, as a retry does, is asking the recommender again.
-  const take = (entry: Prefetched): Effect.Effect<Served, RecommenderError> => {
-    const { exit, request } = entry
-    if (exit === undefined) return Effect.interrupt
-    if (Exit.isSuccess(exit)) return exit
-    if (entry.told) return service.forUser(request.user_id, request.top_n)
-    entry.told = true
-    return exit
-  }
-  return Context.make(Recommendations, {
-    ...service,
-    forUser: (user_id, top_n = defaultTopN) => {
-      let entry = byUser.get(user_id)
-      while (entry !== undefined && entry.request.top_n !== top_n) entry = entry.next
-      if (entry === undefined) return service.forUser(user_id, top_n)
-      return entry.exit === undefined ? Effect.flatMap(Deferred.await(loaded), () => take(entry)) : take(entry)
+) =>
+  Effect.flatMap(cache.peekMany(requests), (found) => {
+    const batch = new Prefetched(requests, found)
+    const loaded = Deferred.makeUnsafe<void>()
+    // A failure is told once: who asks again, as a retry does, is asking the recommender again.
+    const take = (missed: Missed): Effect.Effect<Served, RecommenderError> => {
+      const { exit, request, told } = missed
+      if (exit === undefined) return Effect.interrupt
+      if (Exit.isSuccess(exit)) return exit
+      if (told) return service.forUser(request.user_id, request.top_n)
+      missed.told = true
+      return exit
     }
+    const services = Context.make(Recommendations, {
+      ...service,
+      forUser: (user_id, top_n = defaultTopN) => {
+        const place = batch.find(user_id, top_n)
+        if (place === -1) return service.forUser(user_id, top_n)
+        const cached = found[place]
+        if (cached !== undefined) return Exit.succeed(toServed(user_id, top_n, cached))
+        const missed = batch.missed.get(cacheKey({ user_id, top_n }))
+        if (missed === undefined) return service.forUser(user_id, top_n)
+        return missed.exit === undefined ? Effect.flatMap(Deferred.await(loaded), () => take(missed)) : take(missed)
+      }
+    })
+    if (batch.missed.size === 0) return Exit.succeed(services)
+    const misses = [...batch.missed.values()]
+    // Hits must not wait for misses, so the load runs beside the handlers; a scope that closes early stops it.
+    return Effect.flatMap(Scope.Scope, (scope) =>
+      Effect.as(
+        Effect.forkIn(
+          Effect.ensuring(load(recommender, cache, misses, scope), Deferred.done(loaded, Exit.void)),
+          scope
+        ),
+        services
+      )
+    )
   })
-})
-
-const sort = (requests: ReadonlyArray<RecommendRequest>, found: ReadonlyArray<Cache.Cached<Ranking> | undefined>) => {
-  const byUser = new Map<number, Prefetched>()
-  const misses: Array<Prefetched> = []
-  for (let index = 0; index < requests.length; index++) {
-    const request = requests[index]
-    if (request === undefined) continue
-    const next = byUser.get(request.user_id)
-    if (next !== undefined && has(next, request.top_n)) continue
-    const cached = found[index]
-    const exit = cached === undefined ? undefined : Exit.succeed(toServed(request.user_id, request.top_n, cached))
-    const entry: Prefetched = { request, exit, told: false, next }
-    byUser.set(request.user_id, entry)
-    if (cached === undefined) misses.push(entry)
-  }
-  return { byUser, misses }
-}
-
-const has = (entry: Prefetched, top_n: number): boolean => {
-  for (let at: Prefetched | undefined = entry; at !== undefined; at = at.next) {
-    if (at.request.top_n === top_n) return true
-  }
-  return false
-}
 
 const load = Effect.fnUntraced(function* (
   recommender: Recommender["Service"],
   cache: RankingCache,
-  misses: ReadonlyArray<Prefetched>,
+  misses: ReadonlyArray<Missed>,
   scope: Scope.Scope
 ) {
   // Before the load: an invalidation while it runs must win.

@@ -99,7 +99,7 @@ const respond = Effect.fnUntraced(function* <R>(
   context: LambdaContext
 ) {
   const deadline = (yield* Clock.currentTimeMillis) + context.getRemainingTimeInMillis()
-  const response = yield* worker.process(records.map(toDelivery)).pipe(
+  const response = yield* worker.process(deliveriesOf(records)).pipe(
     Effect.provideService(Deadline.Deadline, deadline),
     Effect.map((result) => toResponse(records, result)),
     // Reported, not thrown: a thrown error would bisect the batch, which mends no journal.
@@ -126,11 +126,22 @@ const toResponse = (records: ReadonlyArray<LambdaRecord>, result: Outcome.BatchR
 const failure = (sequenceNumber: string | undefined): LambdaResponse =>
   sequenceNumber === undefined ? allSettled : { batchItemFailures: [{ itemIdentifier: sequenceNumber }] }
 
-const toDelivery = (record: LambdaRecord): Delivery => {
+/** Records of one batch are of one shard, so its name is cut out of an id once. */
+const deliveriesOf = (records: ReadonlyArray<LambdaRecord>): ReadonlyArray<Delivery> => {
+  const deliveries: Array<Delivery> = []
+  let shard = shardOf(records[0]?.eventID ?? "")
+  for (const record of records) {
+    if (!isOf(record.eventID, shard)) shard = shardOf(record.eventID)
+    deliveries.push(toDelivery(record, shard))
+  }
+  return deliveries
+}
+
+const toDelivery = (record: LambdaRecord, partition: string): Delivery => {
   const { approximateArrivalTimestamp, data, partitionKey, sequenceNumber } = record.kinesis
   const bytes = typeof data === "string" ? Buffer.from(data, "base64") : nothing
   return {
-    partition: shardOf(record.eventID),
+    partition,
     position: sequenceNumber,
     partitionKey,
     attempt: 1,
@@ -142,20 +153,28 @@ const toDelivery = (record: LambdaRecord): Delivery => {
 
 const nothing = new Uint8Array()
 
+const colon = 0x3a
+
+const isOf = (eventID: string, shard: string): boolean =>
+  eventID.startsWith(shard) && (eventID.length === shard.length || eventID.charCodeAt(shard.length) === colon)
+
 const shardOf = (eventID: string): string => {
-  const colon = eventID.indexOf(":")
-  return colon === -1 ? eventID : eventID.slice(0, colon)
+  const end = eventID.indexOf(":")
+  return end === -1 ? eventID : eventID.slice(0, end)
 }
 
 /** `Buffer` skips what is not base64, so text that yields fewer bytes than its length asks for was none. */
 const faultOf = (data: unknown, bytes: Uint8Array): string | undefined => {
   if (typeof data !== "string") return "`kinesis.data` is not a string"
-  const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0
-  if (data.length % 4 !== 0 || bytes.length !== (data.length / 4) * 3 - padding) return "`kinesis.data` is not base64"
+  const { length } = data
+  const padding = data.charCodeAt(length - 1) !== equals ? 0 : data.charCodeAt(length - 2) === equals ? 2 : 1
+  if (length % 4 !== 0 || bytes.length !== (length / 4) * 3 - padding) return "`kinesis.data` is not base64"
   return isAggregate(bytes)
     ? "an aggregated record of the Kinesis Producer Library: publish without aggregation"
     : undefined
 }
+
+const equals = 0x3d
 
 /** The KPL's magic number. @see https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md */
 const isAggregate = (bytes: Uint8Array): boolean =>

@@ -6,6 +6,7 @@ import { Command, Redis } from "ioredis"
 import type { RedisOptions } from "ioredis"
 
 import { Breaker } from "./breaker.ts"
+import { EncodedCommand } from "./encodedCommand.ts"
 import { fault } from "./fault.ts"
 
 /** What became of the connection, for a log: at most one of each in an outage. */
@@ -150,8 +151,8 @@ export class Connection {
     for (const command of batch) this.client.sendCommand(command)
     const [only] = batch
     const replies = only !== undefined && batch.length === 1 ? only.promise : Promise.all(batch.map(promiseOf))
-    const answer = (reply: unknown): void => {
-      if (first()) done(batch.length === 1 ? [reply] : (reply as ReadonlyArray<unknown>))
+    const answer = (): void => {
+      if (first()) done(batch.map(replyTo))
     }
     const refuse = (error: unknown): void => {
       if (first()) failed(fault(error))
@@ -235,6 +236,8 @@ export class Connection {
     this.send([new Command("ping")], this.surroundings.timeout, () => this.isUp(), again)
   }
 }
+
+const replyTo = (command: Command): unknown => (command instanceof EncodedCommand ? command.take() : undefined)
 
 const promiseOf = (command: Command): Promise<unknown> => command.promise
 

@@ -8,6 +8,7 @@ import { Command } from "ioredis"
  */
 export class EncodedCommand extends Command {
   readonly bytes: Buffer
+  reply: unknown
 
   constructor(name: string, bytes: Buffer) {
     super(name)
@@ -17,7 +18,24 @@ export class EncodedCommand extends Command {
   override toWritable(): Buffer {
     return this.bytes
   }
+
+  /**
+   * The reply waits here and not in the promise, until it is taken. ioredis assigns a function to each command that V8
+   * allocates in old space, and that keeps the promise and its value alive through every minor collection.
+   */
+  override transformReply(reply: Buffer | Array<Buffer>): Buffer {
+    this.reply = reply
+    return taken
+  }
+
+  take(): unknown {
+    const { reply } = this
+    this.reply = undefined
+    return reply
+  }
 }
+
+const taken = Buffer.alloc(0)
 
 /**
  * Writes one command as RESP: an array of bulk strings.

@@ -31,9 +31,7 @@ export class CacheShelf<K, A> {
   }
 
   names(keys: ReadonlyArray<K>): ReadonlyArray<string> {
-    const names: Array<string> = []
-    for (const key of keys) names.push(this.key(key))
-    return names
+    return keys.map((key) => this.key(key))
   }
 
   /** `undefined`: the store did not answer. */
@@ -55,18 +53,16 @@ export class CacheShelf<K, A> {
   // The hot path of a batch: one loop and one object a hit, no effect a key (see bench/Cache.bench.ts).
   decode(found: ReadonlyArray<Uint8Array | undefined>): ReadonlyArray<Cached<A> | undefined> {
     const { codec, hit } = this
-    const values: Array<Cached<A> | undefined> = []
     let hits = 0
-    for (const bytes of found) {
+    const values = found.map((bytes): Cached<A> | undefined => {
       const value = bytes === undefined ? undefined : codec.decode(bytes)
       if (value === undefined) {
         if (bytes !== undefined) this.decodeErrors++
-        values.push(undefined)
-      } else {
-        hits++
-        values.push({ value, source: hit, age: undefined })
+        return undefined
       }
-    }
+      hits++
+      return { value, source: hit, age: undefined }
+    })
     this.hits += hits
     this.misses += found.length - hits
     return values

@@ -90,7 +90,8 @@ export class Work {
     this.known = "handler" in read ? read : undefined
     this.undecodable = "handler" in read ? undefined : read
     this.correlation = correlation
-    lane.works.push(this)
+    if (lane.works === none) lane.works = [this]
+    else lane.works.push(this)
   }
 
   get tag(): string {
@@ -122,10 +123,13 @@ export class Work {
   }
 }
 
+const none: Array<Work> = []
+
 /** The deliveries of one key in this batch, and where their lane stands. */
 export class Lane {
   readonly key: string
-  readonly works: Array<Work> = []
+  /** Most lanes hold one work: an array made with it has room for one, one that grows has room for seventeen. */
+  works: Array<Work> = none
   /** Version of the stream when the batch was opened. */
   expected = 0
   /** Something of this key is parked: what follows waits behind it. */

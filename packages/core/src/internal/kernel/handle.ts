@@ -11,7 +11,7 @@ import * as Outcome from "../../Outcome.ts"
 import * as RetryPolicy from "../../RetryPolicy.ts"
 import type { BatchRun, Step, Work } from "./BatchRun.ts"
 import { bury } from "./bury.ts"
-import { drive } from "./drive.ts"
+import { drive, isSuccess } from "./drive.ts"
 
 /** Milliseconds the gathered writes of a batch may take; they are effects that may be lost. */
 const flushBound = 250
@@ -85,7 +85,6 @@ const eagerPass = (
   context: Context.Context<never>
 ): ReadonlyArray<Pending> => {
   const pending: Array<Pending> = []
-  const eager: Array<Work> = []
   for (const work of live) {
     if (work.lane.waiting !== undefined) {
       work.lane.waiting.push(work)
@@ -93,15 +92,16 @@ const eagerPass = (
     }
     if (!mayStart(run, work)) continue
     const begun: Step = run.environment.perRecord === undefined ? call(work, context) : later(run, work, context)
-    if (Exit.isExit(begun) && !mayRetry(run, work, begun) && conclude(run, work, begun)) {
-      eager.push(work)
+    if (isSuccess(begun)) {
+      run.settle(work, Outcome.handled(reply(begun.value)))
       continue
     }
+    if (Exit.isExit(begun) && !mayRetry(run, work, begun) && conclude(run, work, begun)) continue
     work.lane.waiting = []
     pending.push({ work, begun, rest: work.lane.waiting })
   }
-  const elapsed = run.elapsed()
-  for (const work of eager) run.latencies[work.index] = elapsed
+  // One reading for all that was handled in this turn; what waits is stamped when it is concluded.
+  run.latencies.fill(run.elapsed())
   return pending
 }
 
@@ -148,12 +148,15 @@ const call = (work: Work, context: Context.Context<never>): Step => {
   }
 }
 
-/** Nothing runs before its fiber does, and it runs in a context of its own. */
-const later = (run: BatchRun, work: Work, context: Context.Context<never>): Step =>
-  Effect.suspend(() => {
-    const own = Context.merge(context, run.environment.perRecord?.(work.delivery) ?? Context.empty())
+/** Calls the handler when its fiber runs; in a context of the record's own, where a replay asks for one. */
+const later = (run: BatchRun, work: Work, context: Context.Context<never>): Step => {
+  const { perRecord } = run.environment
+  if (perRecord === undefined) return Effect.suspend(() => call(work, context))
+  return Effect.suspend(() => {
+    const own = Context.merge(context, perRecord(work.delivery))
     return Effect.provideContext(call(work, own), own)
   })
+}
 
 const lanes = (
   run: BatchRun,
@@ -170,19 +173,15 @@ const lanes = (
 const runLane = (run: BatchRun, lane: Pending, context: Context.Context<never>): Effect.Effect<void> =>
   lane.rest.length === 0 && run.environment.retry.attempts <= 1
     ? Effect.flatMap(Effect.exit(lane.begun), (exit) => stampAndConclude(run, lane.work, exit))
-    : Effect.gen(function* () {
-        yield* runWork(run, lane.work, lane.begun, context)
-        for (const work of lane.rest) {
-          if (mayStart(run, work))
-            yield* runWork(
-              run,
-              work,
-              Effect.suspend(() => call(work, context)),
-              context
-            )
-          else if (work.undecodable !== undefined && run.outcomes[work.index] === undefined) yield* bury(run, [work])
-        }
-      })
+    : runWorks(run, lane, context)
+
+const runWorks = Effect.fnUntraced(function* (run: BatchRun, lane: Pending, context: Context.Context<never>) {
+  yield* runWork(run, lane.work, lane.begun, context)
+  for (const work of lane.rest) {
+    if (mayStart(run, work)) yield* runWork(run, work, later(run, work, context), context)
+    else if (work.undecodable !== undefined && run.outcomes[work.index] === undefined) yield* bury(run, [work])
+  }
+})
 
 const runWork = Effect.fnUntraced(function* (run: BatchRun, work: Work, begun: Step, context: Context.Context<never>) {
   let exit = yield* Effect.exit(begun)
@@ -191,7 +190,7 @@ const runWork = Effect.fnUntraced(function* (run: BatchRun, work: Work, begun: S
     if (!(yield* RetryPolicy.pause(run.environment.retry, work.tried))) break
     emit(run, { _tag: "HandlerRetried", worker: run.definition.name, delivery: work.delivery, attempt: work.tried + 1 })
     // The thunk again, never the same effect: an eager call has already run.
-    exit = yield* Effect.exit(Effect.suspend(() => call(work, context)))
+    exit = yield* Effect.exit(later(run, work, context))
   }
   yield* stampAndConclude(run, work, exit)
 })
@@ -240,7 +239,8 @@ const describe = (cause: Cause.Cause<unknown>): string => {
 
 /** Closes the scope of `prepare`: gathered writes go out before the commit, bounded; a failure is only counted. */
 const flush = (run: BatchRun, scope: Scope.Closeable): Effect.Effect<void> => {
-  if (run.definition.prepare === undefined) return Effect.void
+  // Nothing was gathered: nothing that could take time, so no timer, which is dearer than all the rest of a flush.
+  if (scope.state._tag === "Empty") return Scope.close(scope, Exit.void)
   const failed = (reason: string) =>
     Effect.sync(() => emit(run, { _tag: "FlushFailed", worker: run.definition.name, reason }))
   return Scope.close(scope, Exit.void).pipe(
