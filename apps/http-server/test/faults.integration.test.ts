@@ -7,6 +7,7 @@ import { inject } from "vitest"
 import { RedisServer } from "../../../scripts/redis-server.ts"
 import * as RecommenderStub from "../../kinesis-lambda/test/RecommenderStub.ts"
 import * as RedisProbe from "../../kinesis-lambda/test/RedisProbe.ts"
+import * as Requests from "../../kinesis-lambda/test/Requests.ts"
 import * as Client from "./Client.ts"
 import * as Service from "./Service.ts"
 
@@ -180,6 +181,33 @@ describe("a recommender behind the service", () => {
       yield* served(service, 2)
       assert.strictEqual((yield* Client.send(service.port, "/ready")).status, 200)
     }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "fails an event as it fails a question: 503 where a later try may help, 500 where not, served when it is well",
+    () =>
+      Effect.gen(function* () {
+        const recommender = yield* RecommenderStub.start
+        const service = yield* Service.start(recommender.url)
+        const event = Client.send(service.port, "/events", { headers: Client.json, body: Requests.of(2, "event", 3) })
+        for (const [behaviour, status] of [
+          [RecommenderStub.status(500), 503],
+          [RecommenderStub.status(429), 503],
+          [RecommenderStub.body("<html>"), 500]
+        ] as const) {
+          recommender.behave = behaviour
+          const answer = yield* event
+          assert.strictEqual(answer.status, status)
+          Client.faultsOf(answer)
+          assert.notMatch(answer.text, /html|127\.0\.0\.1/)
+          if (status === 503) assert.match(answer.headers["retry-after"] ?? "", /^[1-9]\d*$/)
+        }
+        recommender.behave = RecommenderStub.good
+        const answer = yield* event
+        assert.strictEqual(answer.status, 200)
+        const recommendations = RecommenderStub.films({ user_id: 2, top_n: 3 })
+        assert.deepInclude(JSON.parse(answer.text), { request_id: "event", recommendations })
+      }).pipe(Effect.scoped)
   )
 
   it.live("that has no batch endpoint is asked one by one", () =>

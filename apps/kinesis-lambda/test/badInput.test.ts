@@ -68,6 +68,28 @@ describe("a record that can't be read", () => {
     }).pipe(Effect.scoped)
   )
 
+  // Fails for now: the newer one waits in the lane of its partition key, `user-1`, the other in the lane of its key, `1`.
+  it.live.fails("in a newer version holds back what follows of its user, until the newer program comes", () =>
+    Effect.gen(function* () {
+      const { made } = yield* started(false)
+      const version = (dataversion: number, request_id: string) =>
+        JSON.stringify({
+          specversion: "1.0",
+          id: request_id,
+          source: "tests",
+          type: "RecommendationRequested",
+          dataversion,
+          data: JSON.parse(Requests.of(1, request_id))
+        })
+      const { Records } = Requests.event([version(2, "newer"), version(1, "older"), Requests.of(2, "another")])
+      const keyed = Records.map((record, index) =>
+        Object.assign({}, record, { kinesis: { ...record.kinesis, partitionKey: index < 2 ? "user-1" : "user-2" } })
+      )
+      assert.strictEqual(yield* Function.invoke(made, { Records: keyed }), Requests.number(0))
+      assert.deepStrictEqual(ids(made), ["another"])
+    }).pipe(Effect.scoped)
+  )
+
   for (const sink of [true, false]) {
     it.live(
       `all of them in one batch with good ones: served, ${sink ? "dead-lettered" : "reported"}, and none else`,
