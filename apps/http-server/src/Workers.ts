@@ -1,8 +1,8 @@
+/** One process a core, through node:cluster: the processes share the port and end together. */
 import cluster from "node:cluster"
 import type { Worker } from "node:cluster"
 import { availableParallelism } from "node:os"
 
-/** One process a core, through node:cluster: the processes share the port and end together. */
 import * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

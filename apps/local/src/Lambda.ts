@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 
 import * as LambdaThread from "./LambdaThread.ts"
 import * as Report from "./Report.ts"
@@ -18,8 +19,10 @@ export const stream = "movie-rec-requests"
 export class Lambda extends Context.Service<
   Lambda,
   {
-    /** What it served so far, by its own metrics. */
-    readonly served: () => Report.Served
+    /** How many requests it served so far, by its own metrics. */
+    readonly served: () => number
+    /** What it served since this was last asked: asked now and then, it holds no more than that. */
+    readonly take: () => Report.Served
     /** Records that were given up after all retries. */
     readonly failed: () => number
     /** Waits until everything put so far was served or given up. */
@@ -34,17 +37,16 @@ const bundle = new URL(import.meta.resolve("kinesis-lambda/dist/index.mjs"))
 export const layer = Layer.effect(
   Lambda,
   Effect.gen(function* () {
-    let served = Report.nothing
+    let served = 0
+    const fresh: Array<Report.Served> = []
     let failed = 0
-    const handler = yield* LambdaThread.start({
-      bundle,
-      environment: yield* environment,
-      onLine: (line) => {
-        const metrics = Report.read(line)
-        if (metrics === undefined) process.stderr.write(`lambda: ${messageOf(line)}\n`)
-        else served = Report.add(served, metrics)
-      }
-    })
+    const onLine = (line: string): void => {
+      const metrics = Report.read(line)
+      if (metrics === undefined) return void process.stderr.write(`lambda: ${messageOf(line)}\n`)
+      served += Report.count(metrics)
+      fresh.push(metrics)
+    }
+    const handler = yield* LambdaThread.start({ bundle, environment: yield* environment, onLine })
     const mapping = yield* EventSourceMapping.make({
       stream,
       handler,
@@ -61,9 +63,24 @@ export const layer = Layer.effect(
           process.stderr.write(`on-failure destination: ${JSON.stringify(document)}\n`)
         })
     })
-    return Lambda.of({ served: () => served, failed: () => failed, drained: mapping.drained, join: mapping.join })
+    yield* Effect.forkScoped(Stream.runForEach(mapping.events, told), { startImmediately: true })
+    return Lambda.of({
+      served: () => served,
+      take: () => Report.merge(fresh.splice(0)),
+      failed: () => failed,
+      drained: mapping.drained,
+      join: mapping.join
+    })
   })
 )
+
+/** An invocation that failed as a whole says nothing itself: it may have died. */
+const told = (event: EventSourceMapping.Event): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (event._tag !== "Invoked" || event.error === undefined) return
+    const why = event.error instanceof Error ? event.error.message : JSON.stringify(event.error)
+    process.stderr.write(`lambda failed: ${why}\n`)
+  })
 
 /** A line of the function's JSON log as a person reads it. */
 const messageOf = (line: string): string => {

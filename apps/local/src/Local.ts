@@ -20,7 +20,13 @@ export class NotServed extends Schema.TaggedError<NotServed>()("NotServed", {
   retryable: Schema.Boolean
 }) {}
 
-export const isNotServed = (error: unknown): error is NotServed => error instanceof NotServed
+/** What ends the program and needs no trace. */
+export const plain = (error: unknown): string | undefined => {
+  if (error instanceof NotServed) return error.message
+  return error instanceof EmbeddedKinesis.EmbeddedKinesisError && error.reason === "Listen"
+    ? `configuration: the stream can't listen (KINESIS_PORT): ${error.message}`
+    : undefined
+}
 
 /** Runs in the system; ends after the burst when asked to, else when it is interrupted. */
 export const run = Effect.fnUntraced(function* (settings: Settings) {
@@ -41,16 +47,17 @@ const burst = Effect.fnUntraced(function* (settings: Settings) {
   let accepted = 0
   yield* Effect.scoped(
     Effect.gen(function* () {
-      yield* Progress.draw(() => `published ${accepted}, served ${Report.count(lambda.served())}`)
+      yield* Progress.draw(() => `published ${accepted}, served ${lambda.served()}`)
       yield* Burst.publish(publisher, settings, (now) => (accepted = now))
       yield* lambda.drained
       yield* settled(lambda, accepted)
     })
   )
+  const served = lambda.take()
   return {
     requested: settings.requests,
-    served: lambda.served(),
-    failed: settings.requests - Report.count(lambda.served()),
+    served,
+    failed: settings.requests - Report.count(served),
     elapsed: (yield* Clock.currentTimeMillis) - startedAt
   }
 })
@@ -58,9 +65,7 @@ const burst = Effect.fnUntraced(function* (settings: Settings) {
 /** The last metrics may still be on their way out of the Lambda's thread. */
 const settled = (lambda: Lambda["Service"], accepted: number) =>
   Effect.suspend(() =>
-    Report.count(lambda.served()) + lambda.failed() >= accepted
-      ? Effect.succeed(true)
-      : Effect.as(Effect.sleep(20), false)
+    lambda.served() + lambda.failed() >= accepted ? Effect.succeed(true) : Effect.as(Effect.sleep(20), false)
   ).pipe(Effect.repeat({ until: (done) => done }), Effect.timeoutOption("2 seconds"))
 
 const judge = ({ failed, requested }: Report.Totals): Effect.Effect<void, NotServed> =>
@@ -86,16 +91,13 @@ Ctrl-C ends it.`
 /** Tells what is served after the burst. */
 const watch = Effect.gen(function* () {
   const lambda = yield* Lambda
-  let seen = lambda.served()
   while (true) {
     yield* Effect.sleep("200 millis")
-    const now = lambda.served()
-    if (Report.count(now) === Report.count(seen)) continue
-    const fresh = { Hit: now.Hit.slice(seen.Hit.length), Miss: now.Miss.slice(seen.Miss.length) }
-    const slowest = Math.max(...fresh.Hit, ...fresh.Miss)
+    const fresh = lambda.take()
+    if (Report.count(fresh) === 0) continue
+    const slowest = fresh.Hit.concat(fresh.Miss).reduce((most, one) => Math.max(most, one), 0)
     yield* Console.log(
       `served ${Report.count(fresh)} (hit ${fresh.Hit.length}, miss ${fresh.Miss.length}) in ${slowest.toFixed(2)} ms`
     )
-    seen = now
   }
 })

@@ -31,9 +31,9 @@ export const read = (line: string): Served | undefined => {
   return { ...nothing, [CacheStatus]: RecommendationLatency }
 }
 
-export const add = (left: Served, right: Served): Served => ({
-  Hit: [...left.Hit, ...right.Hit],
-  Miss: [...left.Miss, ...right.Miss]
+export const merge = (parts: ReadonlyArray<Served>): Served => ({
+  Hit: parts.flatMap(({ Hit }) => Hit),
+  Miss: parts.flatMap(({ Miss }) => Miss)
 })
 
 export const count = (served: Served): number => served.Hit.length + served.Miss.length

@@ -22,18 +22,20 @@ export const usage = `usage: npm start -- [--once] [--requests N] [--rate N] [--
 environment: PORT (8082), HOST, KINESIS_PORT (4567), REDIS_ENDPOINT, REDIS_PORT, REDIS_ENABLED, CACHE_TTL, TOP_N_MAX,
 RECOMMENDER_SNAPSHOT, MOVIELENS_DIR`
 
-/** The settings, or what is wrong with the arguments. */
-export const parse = (args: ReadonlyArray<string>): Settings | { readonly fault: string } => {
+/** The settings, a call for help, or what is wrong with the arguments. */
+export const parse = (args: ReadonlyArray<string>): Settings | { readonly help: true } | { readonly fault: string } => {
   try {
     const { values } = parseArgs({
       args: [...args],
       options: {
+        help: { type: "boolean", short: "h", default: false },
         once: { type: "boolean", default: false },
         requests: { type: "string", default: "5000" },
         rate: { type: "string", default: "1500" },
         users: { type: "string", default: "800" }
       }
     })
+    if (values.help) return { help: true }
     const counts = { requests: Number(values.requests), rate: Number(values.rate), users: Number(values.users) }
     const wrong = Object.entries(counts).find(([, count]) => !Number.isSafeInteger(count) || count < 1 || count > 1e6)
     return wrong === undefined

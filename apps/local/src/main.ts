@@ -8,14 +8,16 @@ import { System } from "./System.ts"
 
 const settings = Settings.parse(process.argv.slice(2))
 
-if ("fault" in settings) {
+if ("help" in settings) {
+  console.log(Settings.usage)
+} else if ("fault" in settings) {
   console.error(`${settings.fault}\n\n${Settings.usage}`)
   process.exitCode = 2
 } else {
   console.log("starting the stream, the service with its engine, and the Lambda")
   Local.run(settings).pipe(
     Effect.provide(System),
-    Effect.tapCause((cause) => Exit.explain(cause, Local.isNotServed)),
-    NodeRuntime.runMain({ disableErrorReporting: true, teardown: Exit.code })
+    Effect.tapCause((cause) => Exit.explain(cause, Local.plain)),
+    NodeRuntime.runMain({ disableErrorReporting: true, teardown: settings.once ? Exit.codeOfEnd : Exit.code })
   )
 }

@@ -25,6 +25,11 @@ describe("Report", () => {
     assert.isUndefined(Report.quantile([], 0.5))
   })
 
+  it("puts what several lines say together, in order", () => {
+    const parts = [Report.nothing, { Hit: [1], Miss: [9] }, { Hit: [2], Miss: [] }]
+    assert.deepStrictEqual(Report.merge(parts), { Hit: [1, 2], Miss: [9] })
+  })
+
   it("prints a table that an empty run can't break", () => {
     assert.include(
       Report.table({ requested: 0, served: Report.nothing, failed: 0, elapsed: 1 }),
