@@ -66,8 +66,10 @@ export const make = (): MemoryJournal => {
         Effect.map(() => entries.length)
       ),
     wake: () => {
-      Deferred.doneUnsafe(next, Effect.void)
+      const waited = next
+      // First the new one: a reader runs on inside `doneUnsafe` and would wait for the one that is done.
       next = Deferred.makeUnsafe()
+      Deferred.doneUnsafe(waited, Effect.void)
     }
   }
 }
