@@ -4,7 +4,7 @@
  * **Guarantees.** Envelopes of one key are accepted in the order given: a request holds at most one of a key, the next
  * waits for its answer, and once one has failed for good the later ones of its key are not sent (`Behind`). Answer `i`
  * belongs to envelope `i`. A lost answer is repeated, so an envelope may lie in the stream twice, with the same id.
- * Nothing is buffered: when `publish` has answered, nothing is in flight.
+ * Nothing is buffered: when `publish` has answered, nothing is in flight. It answers before the deadline in its context.
  *
  * **Gotchas.** A key takes one round trip an envelope. Keys of the caller's run side by side, so publish batches of many.
  *
@@ -13,6 +13,7 @@
 import { randomUUID } from "node:crypto"
 
 import * as Codec from "@leat/core/Codec"
+import * as Deadline from "@leat/core/Deadline"
 import type * as Envelope from "@leat/core/Envelope"
 import * as Publisher from "@leat/core/Publisher"
 import * as Clock from "effect/Clock"
@@ -41,7 +42,7 @@ export interface Options {
   readonly partitionKey?: ((envelope: Envelope.Envelope) => string) | undefined
   /** Largest record of the stream in bytes, key included, up to 10 MiB. Default 1 MiB, that of a stream left alone. */
   readonly maxRecordBytes?: number | undefined
-  /** Tries of an entry, the first included. Default 6. */
+  /** Tries of an entry, the first included; none that the deadline would overtake. Default 6. */
   readonly attempts?: number | undefined
   /** The n-th pause is random between 0 and `base` · 2ⁿ, at most `cap`. Default 100 ms and 5 seconds. */
   readonly backoff?:
@@ -77,6 +78,7 @@ const publish = Effect.fnUntraced(function* (
   envelopes: ReadonlyArray<Envelope.Envelope>
 ) {
   const answers = new Map<number, Answer>()
+  const until = (yield* Deadline.Deadline) - answering
   let waiting = prepare(options, envelopes, answers)
   while (waiting.length > 0) {
     const now = yield* Clock.currentTimeMillis
@@ -84,13 +86,16 @@ const publish = Effect.fnUntraced(function* (
     if (picked.length === 0) {
       yield* Effect.sleep(Math.max(1, Round.earliest(waiting) - now))
     } else {
-      const results = yield* put(client, options.stream, picked)
-      const verdicts = yield* Effect.forEach(picked, (entry, at) => judge(options, entry, results[at]))
+      const results = yield* put(client, options.stream, picked, until)
+      const verdicts = yield* Effect.forEach(picked, (entry, at) => judge(options, entry, results[at], until))
       waiting = settle(waiting, verdicts, answers)
     }
   }
   return envelopes.map((_, index) => answers.get(index) ?? behind)
 })
+
+/** Milliseconds kept back before the deadline, so that who publishes can still answer. */
+const answering = 100
 
 /** Encodes once, so that a repeat carries the same bytes; what can't be sent fails here, and what follows on its key. */
 const prepare = (
@@ -167,7 +172,8 @@ interface Fault {
 const put = (
   client: KinesisClient.KinesisClient["Service"],
   stream: string,
-  entries: ReadonlyArray<Round.Waiting>
+  entries: ReadonlyArray<Round.Waiting>,
+  until: number
 ): Effect.Effect<ReadonlyArray<Fault | undefined>> =>
   client.putRecords(stream, entries).pipe(
     Effect.map((puts) =>
@@ -179,12 +185,33 @@ const put = (
     ),
     Effect.catchTag("KinesisError", (error) =>
       Effect.succeed(entries.map(() => ({ reason: error.reason, message: error.message, cause: error })))
-    )
+    ),
+    before(until, () => entries.map(() => overtaken))
   )
+
+const overtaken: Fault = { reason: "Unavailable", message: "no answer before the deadline" }
+
+/** Without a deadline no timer. */
+const before =
+  <B>(until: number, otherwise: () => B) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | B, E, R> =>
+    until === Infinity
+      ? self
+      : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Effect.timeoutOrElse(self, {
+            duration: Math.max(0, until - now),
+            orElse: () => Effect.sync(otherwise)
+          })
+        )
 
 type Verdict = { readonly entry: Round.Waiting; readonly answer: Answer | undefined }
 
-const judge = Effect.fnUntraced(function* (options: Options, entry: Round.Waiting, fault: Fault | undefined) {
+const judge = Effect.fnUntraced(function* (
+  options: Options,
+  entry: Round.Waiting,
+  fault: Fault | undefined,
+  until: number
+) {
   if (fault === undefined) return { entry, answer: Exit.void } satisfies Verdict
   const tries = entry.tries + 1
   if (!KinesisError.isRetryable(fault.reason) || tries >= (options.attempts ?? 6)) {
@@ -194,8 +221,10 @@ const judge = Effect.fnUntraced(function* (options: Options, entry: Round.Waitin
   const cap = Duration.toMillis(options.backoff?.cap ?? "5 seconds")
   // Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
   const pause = (yield* Random.next) * Math.min(cap, base * 2 ** entry.tries)
-  const now = yield* Clock.currentTimeMillis
-  return { entry: { ...entry, tries, notBefore: now + pause }, answer: undefined } satisfies Verdict
+  const notBefore = (yield* Clock.currentTimeMillis) + pause
+  return notBefore < until
+    ? ({ entry: { ...entry, tries, notBefore }, answer: undefined } satisfies Verdict)
+    : ({ entry, answer: Exit.fail(publishError(fault)) } satisfies Verdict)
 })
 
 const publishError = (fault: Fault): Publisher.PublishError => {

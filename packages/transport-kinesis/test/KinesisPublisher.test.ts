@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Codec from "@leat/core/Codec"
+import * as Deadline from "@leat/core/Deadline"
 import * as Envelope from "@leat/core/Envelope"
 import * as Publisher from "@leat/core/Publisher"
 import * as Arbitrary from "effect/Arbitrary"
@@ -30,11 +31,14 @@ interface Request {
 }
 
 /** A stream that answers each entry as it is told, and writes down what it was sent and what it took. */
-const stream = (answer: (entry: KinesisClient.Entry, id: string) => KinesisClient.Put | KinesisError.KinesisError) => {
+const stream = (
+  answer: (entry: KinesisClient.Entry, id: string) => KinesisClient.Put | KinesisError.KinesisError,
+  delay: Effect.Effect<void> = Effect.void
+) => {
   const requests: Array<Request> = []
   const taken: Array<{ readonly key: string; readonly id: string }> = []
   const putRecords = (_: string, entries: ReadonlyArray<KinesisClient.Entry>) =>
-    Effect.flatMap(Clock.currentTimeMillis, (at) => {
+    Effect.flatMap(Effect.andThen(delay, Clock.currentTimeMillis), (at) => {
       requests.push({ at, entries })
       const puts: Array<KinesisClient.Put> = []
       for (const entry of entries) {
@@ -225,6 +229,29 @@ describe("a publisher", () => {
       const pauses = requests.slice(1).map((request, index) => request.at - (requests[index]?.at ?? 0))
       assert.strictEqual(pauses.length, 4)
       for (const [index, bound] of [100, 200, 300, 300].entries()) assert.isAtMost(pauses[index] ?? 0, bound + 2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("regression: tries nothing again that the deadline would overtake, and says so of each", () => {
+    const { layer, requests } = stream(() => throttled)
+    return Effect.gen(function* () {
+      const answers = yield* publish([envelope("a", "1"), envelope("a", "2"), envelope("b", "3")], {
+        backoff: { base: "1 hour", cap: "1 hour" }
+      }).pipe(Deadline.within("1 second"))
+      assert.deepStrictEqual(answers.map(reason), ["Throttled", "Behind", "Throttled"])
+      assert.strictEqual(requests.length, 1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("regression: answers at the deadline where the stream does not", () => {
+    const { layer } = stream(() => accepted, Effect.never)
+    return Effect.gen(function* () {
+      const publisher = yield* KinesisPublisher.make({ stream: "s" })
+      const fiber = yield* Effect.forkChild(
+        publisher.publish([envelope("a", "1"), envelope("a", "2")]).pipe(Deadline.within("3 seconds"))
+      )
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual((yield* Fiber.join(fiber)).map(reason), ["Unavailable", "Behind"])
     }).pipe(Effect.provide(layer))
   })
 
