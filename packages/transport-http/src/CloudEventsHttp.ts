@@ -33,7 +33,7 @@ export interface Message {
  * @since 0.1.0
  */
 export class Unreadable {
-  readonly status: 415 | 422
+  readonly status: 413 | 415 | 422
   readonly message: string
 
   constructor(status: Unreadable["status"], message: string) {
@@ -59,21 +59,23 @@ export const modeOf = (headers: Headers): Mode | undefined => {
 }
 
 /**
- * Reads a request.
+ * Reads a request of at most `most` events.
  *
  * @category decoding
  * @since 0.1.0
  */
-export const read = (headers: Headers, body: Uint8Array): Message | Unreadable => {
+export const read = (headers: Headers, body: Uint8Array, most = Infinity): Message | Unreadable => {
   const mode = modeOf(headers)
   if (mode === undefined) return new Unreadable(415, `send application/json, ${structuredType} or ${batchedType}`)
   if (mode === "plain" || mode === "structured") return { mode, events: [body] }
   const value = parse(body)
   if (value === undefined) return new Unreadable(422, "not JSON in UTF-8")
   if (mode === "binary") return messageOf(mode, [{ ...attributesOf(headers), data: value.json }])
-  return Array.isArray(value.json)
-    ? messageOf(mode, value.json)
-    : new Unreadable(422, "a batch must be an array of CloudEvents")
+  if (!Array.isArray(value.json)) return new Unreadable(422, "a batch must be an array of CloudEvents")
+  // Before they are written again, one by one: a megabyte of `1,1,1` would hold the thread for a second.
+  return value.json.length > most
+    ? new Unreadable(413, `${value.json.length} events, the limit is ${most}`)
+    : messageOf(mode, value.json)
 }
 
 /** `JSON.parse` reads any depth; what is as deep as the stack can't be written again. */

@@ -118,12 +118,11 @@ const handler = <R>(
   const next = counter()
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const message = CloudEventsHttp.read(request.headers, new Uint8Array(yield* request.arrayBuffer))
+    const body = new Uint8Array(yield* request.arrayBuffer)
+    const message = CloudEventsHttp.read(request.headers, body, options.maxEvents ?? 1000)
     if (message instanceof CloudEventsHttp.Unreadable) {
       return Problem.response(message.status, { detail: message.message })
     }
-    const refused = tooMany(message, options)
-    if (refused !== undefined) return refused
     const codec = Reading.codecOf(message.mode, options, wire)
     const partition = next()
     const arrival = yield* Clock.currentTimeMillis
@@ -144,14 +143,4 @@ const counter = (): (() => string) => {
   const process = randomUUID()
   let count = 0
   return () => `http/${process}/${count++}`
-}
-
-const tooMany = (
-  message: CloudEventsHttp.Message,
-  options: Options
-): HttpServerResponse.HttpServerResponse | undefined => {
-  const most = options.maxEvents ?? 1000
-  return message.events.length > most
-    ? Problem.response(413, { detail: `${message.events.length} events, the limit is ${most}` })
-    : undefined
 }

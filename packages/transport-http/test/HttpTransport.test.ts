@@ -10,6 +10,7 @@ import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import { describe } from "vitest"
 
+import * as CloudEventsHttp from "../src/CloudEventsHttp.ts"
 import * as HttpService from "../src/HttpService.ts"
 import * as HttpTransport from "../src/HttpTransport.ts"
 
@@ -208,6 +209,11 @@ describe("a request that can't be read", () => {
       }
     }).pipe(Effect.scoped)
   )
+
+  it("regression: of too many events is refused before they are written again, which took a second a megabyte", () => {
+    const found = CloudEventsHttp.read(batchedType, Buffer.from("[1,1]"), 1)
+    assert.deepStrictEqual(found, new CloudEventsHttp.Unreadable(413, "2 events, the limit is 1"))
+  })
 })
 
 describe("a failure", () => {
