@@ -95,25 +95,55 @@ export interface BatchResult {
   readonly settledPrefix: number
 }
 
-/** @category constructors @since 0.1.0 */
+/**
+ * The handler succeeded and returned these events.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const handled = (emitted: ReadonlyArray<Event.Emitted>): Handled =>
   emitted.length === 0 ? handledNothing : { _tag: "Handled", emitted }
 
 const handledNothing: Handled = { _tag: "Handled", emitted: [] }
 
-/** @category constructors @since 0.1.0 */
+/**
+ * The journal knows an outcome of this delivery already.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const duplicate: Duplicate = { _tag: "Duplicate" }
 
-/** @category constructors @since 0.1.0 */
+/**
+ * The delivery was not begun: something before it on its lane is open, or the time was up.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const unstarted: Unstarted = { _tag: "Unstarted" }
 
-/** @category constructors @since 0.1.0 */
+/**
+ * The failure is recorded and the lane goes on.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const skipped = (reason: string): Skipped => ({ _tag: "Skipped", reason })
 
-/** @category constructors @since 0.1.0 */
+/**
+ * The event waits for a person, and what follows on its key waits behind it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const parked = (reason: string): Parked => ({ _tag: "Parked", reason })
 
-/** @category constructors @since 0.1.0 */
+/**
+ * The delivery is not settled; `retryable` says whether a redelivery may succeed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const failed = (cause: Cause.Cause<unknown>, retryable: boolean): Failed => ({
   _tag: "Failed",
   cause,
