@@ -17,13 +17,13 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 
 import * as Batch from "./eventSourceMapping/Batch.ts"
+import * as Feed from "./eventSourceMapping/Feed.ts"
 import * as Invoker from "./eventSourceMapping/Invoker.ts"
-import * as MappingEvent from "./eventSourceMapping/MappingEvent.ts"
+import type * as MappingEvent from "./eventSourceMapping/MappingEvent.ts"
 import type * as OnFailure from "./eventSourceMapping/OnFailure.ts"
 import * as Poller from "./eventSourceMapping/Poller.ts"
 import * as Progress from "./eventSourceMapping/Progress.ts"
@@ -136,62 +136,75 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const settings = yield* resolve(options)
   const summary = yield* client.describeStreamSummary(options.stream)
   const functionArn = `arn:aws:lambda:${summary.streamArn.split(":")[3] ?? ""}:000000000000:function:${settings.functionName}`
-  const invoker = Invoker.make({ ...settings, handler: options.handler, functionArn, streamArn: summary.streamArn })
+  const source = { functionArn, streamArn: summary.streamArn }
+  const invoker = Invoker.make({ ...settings, ...source, handler: options.handler })
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(invoker.idle, settings.functionTimeout)))
 
   const progress = Progress.make()
-  const pubsub = yield* PubSub.sliding<Event>(4096)
-  let stats = MappingEvent.none
-  const emit = (event: Event): void => {
-    stats = MappingEvent.count(stats, event)
-    // The unsafe publish drops what finds no room; the other makes room, and on a sliding PubSub never waits.
-    if (!PubSub.publishUnsafe(pubsub, event)) Effect.runSync(PubSub.publish(pubsub, event))
-  }
-  const poll = (shardId: string, start: KinesisClient.Position) =>
-    Poller.run({
-      ...settings,
-      shardId,
-      invoker,
-      emit,
-      reader: Reader.make({
-        client,
-        shardId,
-        start,
-        stream: options.stream,
-        pollInterval: settings.pollInterval,
-        onError: (error) => emit({ _tag: "ReadFailed", shardId, error })
-      }),
-      maximumAge: Math.min(settings.maximumAge, summary.retention),
-      source: { streamArn: summary.streamArn, functionArn },
-      checkpoint: (sequenceNumber) => progress.checkpoint(shardId, sequenceNumber),
-      reading: () => progress.reading(shardId)
-    })
-  const fiber = yield* Effect.forkScoped(
-    Supervisor.run({
-      listShards: client.listShards(options.stream),
-      start: settings.start,
-      discovery: settings.discovery,
-      poll,
-      onStart: (shardId) => {
-        progress.start(shardId)
-        emit({ _tag: "ShardStarted", shardId })
-      },
-      onEnd: (shardId) => {
-        progress.end(shardId)
-        emit({ _tag: "ShardEnded", shardId })
-      }
-    }).pipe(Effect.tapCause((cause) => stopped(options.stream, cause)))
-  )
+  const feed = yield* Feed.make
+  const maximumAge = Math.min(settings.maximumAge, summary.retention)
+  const room: Room = { client, invoker, progress, feed, source, settings: { ...settings, maximumAge } }
+  const fiber = yield* Effect.forkScoped(supervise(room, options.stream))
   const join = Fiber.join(fiber)
   const mapping: EventSourceMapping = {
     join,
-    stats: Effect.sync(() => stats),
-    events: Stream.fromPubSub(pubsub),
+    stats: Effect.sync(feed.stats),
+    events: feed.events,
     positions: Effect.sync(progress.positions),
     drained: Effect.raceFirst(progress.drained, join)
   }
   return mapping
 })
+
+/** What the parts of one mapping share. */
+interface Room {
+  readonly client: KinesisClient.KinesisClient["Service"]
+  readonly invoker: Invoker.Invoker
+  readonly progress: Progress.Progress
+  readonly feed: Feed.Feed
+  readonly source: Poller.Options["source"]
+  readonly settings: Effect.Success<ReturnType<typeof resolve>>
+}
+
+const supervise = (room: Room, stream: string) => {
+  const { client, feed, progress, settings } = room
+  return Supervisor.run({
+    listShards: client.listShards(stream),
+    start: settings.start,
+    discovery: settings.discovery,
+    poll: (shardId, start) => poll(room, { stream, shardId, start }),
+    onStart: (shardId) => {
+      progress.start(shardId)
+      feed.emit({ _tag: "ShardStarted", shardId })
+    },
+    onEnd: (shardId) => {
+      progress.end(shardId)
+      feed.emit({ _tag: "ShardEnded", shardId })
+    }
+  }).pipe(Effect.tapCause((cause) => stopped(stream, cause)))
+}
+
+const poll = (
+  { client, feed, invoker, progress, settings, source }: Room,
+  shard: Pick<Reader.Options, "stream" | "shardId" | "start">
+) => {
+  const { shardId } = shard
+  return Poller.run({
+    ...settings,
+    shardId,
+    invoker,
+    source,
+    emit: feed.emit,
+    reader: Reader.make({
+      ...shard,
+      client,
+      pollInterval: settings.pollInterval,
+      onError: (error) => feed.emit({ _tag: "ReadFailed", shardId, error })
+    }),
+    checkpoint: (sequenceNumber) => progress.checkpoint(shardId, sequenceNumber),
+    reading: () => progress.reading(shardId)
+  })
+}
 
 /**
  * Runs a mapping until it is interrupted; fails when the stream can't be read.
