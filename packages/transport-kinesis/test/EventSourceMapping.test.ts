@@ -351,6 +351,22 @@ describe("a mapping", () => {
     }).pipe(Effect.provide(kinesis.layer))
   })
 
+  it.effect("regression: is drained of what was put before although more keeps coming", () => {
+    const kinesis = new FakeKinesis("a")
+    const { handler, seen } = recorder()
+    return Effect.gen(function* () {
+      const mapping = yield* EventSourceMapping.make({ ...settings, handler, maximumBatchingWindow: "1 second" })
+      kinesis.put("a", ["before"], 0)
+      const drained = yield* Effect.forkChild(mapping.drained)
+      for (let tick = 1; tick <= 30 && drained.pollUnsafe() === undefined; tick++) {
+        kinesis.put("a", [`after ${tick}`], tick * 500)
+        yield* TestClock.adjust("500 millis")
+      }
+      assert.isDefined(drained.pollUnsafe())
+      assert.include(seen(), "before")
+    }).pipe(Effect.provide(kinesis.layer))
+  })
+
   it.effect("regression: says that it stopped, also where nobody joins it", () => {
     const kinesis = new FakeKinesis("a")
     kinesis.failures.push("AccessDenied")

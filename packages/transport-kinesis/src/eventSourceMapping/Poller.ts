@@ -41,7 +41,7 @@ export interface Options {
   readonly onFailure: (failure: OnFailure.Failure) => Effect.Effect<void>
   /** The record up to which all is done or given up. */
   readonly checkpoint: (sequenceNumber: string) => void
-  /** Called before a read; what it returns is called when the read found the shard's end and nothing is left to do. */
+  /** Called before a read; what it returns is called when that read met the tip and all up to there is done. */
   readonly reading: () => () => void
 }
 
@@ -55,6 +55,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   let buffer: ReadonlyArray<KinesisClient.Record> = []
   let deadline: number | undefined
   let open = true
+  let tip: Tip | undefined
   while (open || buffer.length > 0) {
     const { count, full } = Batch.fit(buffer, options.bounds)
     const now = yield* Clock.currentTimeMillis
@@ -63,15 +64,30 @@ export const run = Effect.fnUntraced(function* (options: Options) {
       yield* finish(options, buffer.slice(0, count))
       buffer = buffer.slice(count)
       deadline = undefined
+      tip = nearer(tip, count)
     } else if (yield* options.reader.pause(deadline)) {
-      const caughtUp = options.reading()
+      const reached = options.reading()
       const page: KinesisClient.Page = yield* options.reader.read
       open = page.next !== undefined
       buffer = [...buffer, ...page.records]
-      if (open && buffer.length === 0 && page.millisBehindLatest === 0) caughtUp()
+      // One tip at a time: with records coming in all the while a later one would always push it ahead.
+      if (open && page.millisBehindLatest === 0) tip = nearer(tip ?? { reached, ahead: buffer.length }, 0)
     }
   }
 }) satisfies (options: Options) => Effect.Effect<void, KinesisError.KinesisError>
+
+/** The end of the shard as a read met it, and how many records lie before it. */
+interface Tip {
+  readonly reached: () => void
+  readonly ahead: number
+}
+
+const nearer = (tip: Tip | undefined, done: number): Tip | undefined => {
+  if (tip === undefined) return undefined
+  if (tip.ahead > done) return { ...tip, ahead: tip.ahead - done }
+  tip.reached()
+  return undefined
+}
 
 /** Invokes until every record of the batch is done or given up. */
 const finish = Effect.fnUntraced(function* (options: Options, records: ReadonlyArray<KinesisClient.Record>) {
