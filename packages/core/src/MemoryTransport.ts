@@ -31,7 +31,7 @@ export const promises: Promises = { redelivers: true, ordersKeys: true, countsAt
  * @since 0.1.0
  */
 export interface Options {
-  /** Most deliveries in a batch. Default 100. */
+  /** Most deliveries in a batch, at least 1. Default 100. */
   readonly batchSize?: number | undefined
   /** Tries of one delivery, the first included, before the transport gives up its partition. Default 4. */
   readonly maxAttempts?: number | undefined
@@ -110,7 +110,7 @@ const runPartition = Effect.fnUntraced(function* <R>(
   options: Options,
   ended: Map<string, Delivered>
 ) {
-  const batchSize = options.batchSize ?? 100
+  const batchSize = Math.max(1, options.batchSize ?? 100)
   const maxAttempts = options.maxAttempts ?? 4
   let waiting = deliveries
   while (waiting.length > 0) {
