@@ -47,7 +47,7 @@ const watch = (workers: number): Effect.Effect<never, WorkersError> =>
 
 const keep = (onListening: Effect.Effect<unknown>): Effect.Effect<never, WorkersError> =>
   Effect.gen(function* () {
-    const { code, listened } = yield* Effect.acquireUseRelease(
+    const { how, listened } = yield* Effect.acquireUseRelease(
       Effect.sync(() => cluster.fork()),
       (worker) => ended(worker, onListening),
       stop
@@ -55,17 +55,18 @@ const keep = (onListening: Effect.Effect<unknown>): Effect.Effect<never, Workers
     if (!listened) {
       return yield* new WorkersError({
         reason: "NeverListened",
-        message: `a worker process ended with code ${code} before it served`,
+        message: `a worker process ended with ${how} before it served`,
         retryable: false
       })
     }
-    yield* Effect.logError(`a worker process ended with code ${code}; another one takes its place`)
+    yield* Effect.logError(`a worker process ended with ${how}; another one takes its place`)
     yield* Effect.sleep("1 second")
     return yield* keep(Effect.void)
   })
 
 interface Ended {
-  readonly code: number
+  /** Its exit code, or the signal that killed it. */
+  readonly how: string
   readonly listened: boolean
 }
 
@@ -76,7 +77,9 @@ const ended = (worker: Worker, onListening: Effect.Effect<unknown>): Effect.Effe
       listened = true
       Effect.runFork(onListening)
     })
-    worker.once("exit", (code: number) => resume(Effect.succeed({ code, listened })))
+    worker.once("exit", (code: number | null, signal: string | null) =>
+      resume(Effect.succeed({ how: signal ?? `code ${code}`, listened }))
+    )
   })
 
 const stop = (worker: Worker): Effect.Effect<void> =>
