@@ -20,8 +20,8 @@ export interface Open {
 export interface SliceRequest {
   readonly milliseconds: number
   readonly leastBatches: number
-  /** Whether a batch that isn't measured goes first. */
-  readonly warm: boolean
+  /** How long batches are handed over before, unmeasured. */
+  readonly warmMilliseconds: number
 }
 
 /** What one program did in its slice of time. */

@@ -58,6 +58,9 @@ interface Turn extends Slice {
   readonly readsPerRecord: number
 }
 
+/** The unmeasured start of every slice. */
+const warmMilliseconds = 100
+
 /** The program that all ratios are taken against. */
 export const reference: ProgramName = "hand-written"
 
@@ -90,7 +93,7 @@ const open = async (
 }
 
 const warmUp = async (child: Child, milliseconds: number): Promise<void> => {
-  const slice = { milliseconds: 200, leastBatches: 1, warm: false }
+  const slice = { milliseconds: 200, leastBatches: 1, warmMilliseconds: 0 }
   await inTurn(times(Math.ceil(milliseconds / slice.milliseconds)), () => child.slice(slice))
 }
 
@@ -98,7 +101,8 @@ const runRound = async (backends: Backends, seats: ReadonlyArray<Seat>, round: n
   await backends.fill()
   return inTurn(shuffled(seats), async ({ contestant: { label }, child }): Promise<Turn> => {
     const readsBefore = await backends.reads()
-    const slice = await child.slice({ milliseconds: options.sliceMilliseconds ?? 250, leastBatches: 3, warm: true })
+    const milliseconds = options.sliceMilliseconds ?? 250
+    const slice = await child.slice({ milliseconds, leastBatches: 3, warmMilliseconds })
     if (slice.failures > 0) throw new Error(`${label} reported ${slice.failures} good records as failed`)
     const readsPerRecord = ((await backends.reads()) - readsBefore) / slice.records
     return { ...slice, round, label, readsPerRecord }

@@ -304,6 +304,91 @@ describe("many users", () => {
   )
 })
 
+describe("many users of a service with the single endpoint alone", () => {
+  const singleOnly =
+    (answer: Answer): Answer =>
+    (request, response, body) =>
+      request.method === "POST" ? json(response, 404, {}) : answer(request, response, body)
+
+  it.live("are asked for over no more connections than allowed, and answered in order", () => {
+    let inFlight = 0
+    let most = 0
+    const slow: Answer = (request, response, body) => {
+      most = Math.max(most, ++inFlight)
+      setTimeout(() => {
+        inFlight--
+        good(request, response, body)
+      }, 2)
+    }
+    return using(
+      singleOnly(slow),
+      (recommender) =>
+        Effect.gen(function* () {
+          const exits = yield* recommender.recommendMany(users(25))
+          assert.deepStrictEqual(
+            exits.map((exit) => (Exit.isSuccess(exit) ? exit.value[0] : 0)),
+            users(25).map((user) => user.user_id)
+          )
+          assert.strictEqual(most, 4)
+        }),
+      { connections: 4 }
+    )
+  })
+
+  it.live("are tried again one by one where the first try failed, as often as the policy says", () => {
+    const seen = new Map<number, number>()
+    const flaky: Answer = (request, response, body) => {
+      const user = userOf(request)
+      const tries = (seen.get(user) ?? 0) + 1
+      seen.set(user, tries)
+      if (user === 2 && tries < 3) return json(response, 500, {})
+      return user === 3 ? json(response, 500, {}) : good(request, response, body)
+    }
+    return using(singleOnly(flaky), (recommender) =>
+      Effect.gen(function* () {
+        const exits = yield* recommender.recommendMany(users(4))
+        assert.deepStrictEqual(exits.map(reasonOf), ["ok", "ok", "Unavailable", "ok"])
+        assert.deepStrictEqual(
+          [1, 2, 3, 4].map((user) => seen.get(user)),
+          [1, 3, 3, 1]
+        )
+      })
+    )
+  })
+
+  it.live("who get no answer in time fail, and hold up no other", () => {
+    const silent: Answer = (request, response, body) => {
+      if (userOf(request) % 2 === 1) good(request, response, body)
+    }
+    return using(
+      singleOnly(silent),
+      (recommender) =>
+        Effect.gen(function* () {
+          const exits = yield* recommender.recommendMany(users(6))
+          assert.deepStrictEqual(exits.map(reasonOf), ["ok", "Timeout", "ok", "Timeout", "ok", "Timeout"])
+        }),
+      { attemptTimeout: "50 millis", connections: 2, retry: RetryPolicy.none }
+    )
+  })
+
+  it.live("are not asked for past the deadline", () =>
+    using(
+      singleOnly(() => {}),
+      (recommender, found) =>
+        Effect.gen(function* () {
+          yield* Effect.ignore(recommender.recommendMany(users(2)).pipe(Deadline.within("20 millis")))
+          const exits = yield* recommender.recommendMany(users(5)).pipe(Deadline.within("40 millis"))
+          assert.deepStrictEqual(
+            exits.map(reasonOf),
+            users(5).map(() => "Timeout")
+          )
+          assert.isBelow(found.calls.length, 6)
+        }),
+      { connections: 2, attemptTimeout: "10 seconds" }
+    )
+  )
+})
+
 describe("the endpoint", () => {
   const read = (env: Record<string, string>) =>
     Effect.exit(Http.endpoint).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))

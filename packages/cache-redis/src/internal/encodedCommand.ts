@@ -7,7 +7,7 @@ import { Command } from "ioredis"
  * is most of the cost, so the batch is encoded once, straight into the bytes that go to the socket.
  */
 export class EncodedCommand extends Command {
-  readonly bytes: Buffer
+  bytes: Buffer
   reply: unknown
 
   constructor(name: string, bytes: Buffer) {
@@ -15,17 +15,19 @@ export class EncodedCommand extends Command {
     this.bytes = bytes
   }
 
+  // ioredis assigns a function to each command, which V8 allocates in old space for that: the command, its promise and the
+  // promise's value live until the next major collection. So the bytes are given away (a command is written once: nothing
+  // is queued or sent again), and the reply waits here, not in the promise, until it is taken.
+
   override toWritable(): Buffer {
-    return this.bytes
+    const { bytes } = this
+    this.bytes = nothing
+    return bytes
   }
 
-  /**
-   * The reply waits here and not in the promise, until it is taken. ioredis assigns a function to each command that V8
-   * allocates in old space, and that keeps the promise and its value alive through every minor collection.
-   */
   override transformReply(reply: Buffer | Array<Buffer>): Buffer {
     this.reply = reply
-    return taken
+    return nothing
   }
 
   take(): unknown {
@@ -35,7 +37,7 @@ export class EncodedCommand extends Command {
   }
 }
 
-const taken = Buffer.alloc(0)
+const nothing = Buffer.alloc(0)
 
 /**
  * Writes one command as RESP: an array of bulk strings.

@@ -28,6 +28,7 @@ import Pool from "undici/lib/dispatcher/pool.js"
 import * as Recommender from "../Recommender.ts"
 import * as Exchange from "./http/Exchange.ts"
 import * as Verdict from "./http/Verdict.ts"
+import * as Wave from "./http/Wave.ts"
 
 /**
  * Options of the client.
@@ -182,16 +183,22 @@ interface Question<A> extends Pick<Exchange.Request, "method" | "path" | "body">
   readonly read: (value: unknown) => A | Verdict.Failure
   /** Default: the client's. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /** How a try that was made already went: it counts as the first. */
+  readonly tried?: Exit.Exit<A, Verdict.Failure> | undefined
   /** Failures that asking the same again would not mend. */
   readonly isFinal?: (failure: Verdict.Failure) => boolean
 }
 
 const ask = <A extends ReadonlyArray<unknown>>(
   client: Client,
-  { isFinal, read, retry, ...request }: Question<A>
-): Effect.Effect<A, Verdict.Failure> =>
-  RetryPolicy.retry(retry ?? client.settings.retry, () =>
-    Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Deadline.Deadline), ([now, deadline]) => {
+  { isFinal, read, retry, tried, ...request }: Question<A>
+): Effect.Effect<A, Verdict.Failure> => {
+  let first = tried
+  return RetryPolicy.retry(retry ?? client.settings.retry, () => {
+    const known = first
+    first = undefined
+    if (known !== undefined) return known
+    return Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Deadline.Deadline), ([now, deadline]) => {
       const timeout = Math.min(client.settings.attemptTimeout, deadline - now)
       if (timeout <= 0) return Exit.fail(Verdict.failure("Timeout", "no time left before the deadline"))
       const { maxBytes, prefix } = client.settings
@@ -200,7 +207,8 @@ const ask = <A extends ReadonlyArray<unknown>>(
         (reply) => settle(client, reply, now, read)
       )
     }).pipe(Effect.mapError((failure) => (isFinal?.(failure) ? { ...failure, retryable: false } : failure)))
-  )
+  })
+}
 
 const settle = <A extends ReadonlyArray<unknown>>(
   client: Client,
@@ -217,13 +225,15 @@ const settle = <A extends ReadonlyArray<unknown>>(
 const single = (
   client: Client,
   asked: Recommender.RecommendRequest,
-  retry?: RetryPolicy.RetryPolicy
+  retry?: RetryPolicy.RetryPolicy,
+  tried?: Try
 ): Effect.Effect<Recommender.Ranking, Verdict.Failure> =>
   ask(client, {
     method: "GET",
-    path: `/internal/recommend/${asked.user_id}?top_n=${asked.top_n}`,
+    path: pathOf(asked),
     read: (value) => Verdict.ranking(value, asked),
-    retry
+    retry,
+    tried
   })
 
 type Answers = ReadonlyArray<Exit.Exit<Recommender.Ranking, Recommender.RecommenderError>>
@@ -243,11 +253,52 @@ const many = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>
 const singles = (
   client: Client,
   asked: ReadonlyArray<Recommender.RecommendRequest>,
-  retry?: RetryPolicy.RetryPolicy
+  retry = client.settings.retry
 ): Effect.Effect<Answers> =>
-  Effect.forEach(asked, (one) => Effect.exit(Effect.mapError(single(client, one, retry), toError)), {
-    concurrency: client.settings.connections
+  Effect.flatMap(firstTries(client, asked), (tries) => {
+    const retryable = (one: Try) => Exit.isFailure(one) && retry.attempts > 1
+    if (!tries.some(retryable)) return Exit.succeed(tries.map(answerOf))
+    return Effect.forEach(
+      tries,
+      (one, place) => {
+        const request = asked[place]
+        return request === undefined || !retryable(one)
+          ? Exit.succeed(answerOf(one))
+          : Effect.exit(Effect.mapError(single(client, request, retry, one), toError))
+      },
+      { concurrency: client.settings.connections }
+    )
   })
+
+type Try = Exit.Exit<Recommender.Ranking, Verdict.Failure>
+
+const answerOf = (one: Try): Answers[number] => Exit.mapError(one, toError)
+
+const firstTries = (
+  client: Client,
+  asked: ReadonlyArray<Recommender.RecommendRequest>
+): Effect.Effect<ReadonlyArray<Try>> =>
+  Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Deadline.Deadline), ([now, deadline]) => {
+    const { attemptTimeout: timeout, connections, maxBytes, prefix } = client.settings
+    const paths = asked.map((one) => prefix + pathOf(one))
+    return Effect.map(
+      Wave.getAll(client.pool, paths, { connections, timeout, left: deadline - now, maxBytes }),
+      (found) => asked.map((one, place) => tryOf(client, one, found[place], now))
+    )
+  })
+
+const tryOf = (
+  client: Client,
+  asked: Recommender.RecommendRequest,
+  found: Verdict.Reply | Verdict.Failure | undefined,
+  now: number
+): Try => {
+  if (found === undefined) return Exit.fail(Verdict.failure("Unavailable", "no answer"))
+  return "reason" in found ? Exit.fail(found) : settle(client, found, now, (value) => Verdict.ranking(value, asked))
+}
+
+const pathOf = (asked: Recommender.RecommendRequest): string =>
+  `/internal/recommend/${asked.user_id}?top_n=${asked.top_n}`
 
 const batch = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest>): Effect.Effect<Answers> =>
   Effect.matchEffect(

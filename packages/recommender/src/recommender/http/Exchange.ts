@@ -36,49 +36,62 @@ export interface Request {
  */
 export const send = (pool: Pool, request: Request): Effect.Effect<Verdict.Reply, Verdict.Failure> =>
   Effect.callback((resume) => {
-    const exchange = new Exchange(request, (found) =>
+    const exchange = new Exchange(request.maxBytes, (found) => {
+      clearTimeout(timer)
       resume("reason" in found ? Effect.fail(found) : Effect.succeed(found))
-    )
-    try {
-      pool.dispatch(
-        {
-          method: request.method,
-          path: request.path,
-          headers: request.body === undefined ? get : post,
-          body: request.body ?? null,
-          // Both endpoints only read.
-          idempotent: true
-        },
-        exchange
-      )
-    } catch (error) {
-      exchange.onResponseError(undefined, error instanceof Error ? error : new Error("dispatch failed"))
-    }
-    return Effect.sync(() => exchange.abort())
+    })
+    const timer = setTimeout(() => exchange.expire(request.timeout), request.timeout)
+    exchange.begin(pool, request)
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      exchange.abort()
+    })
   })
 
 const get = { accept: "application/json" }
 const post = { ...get, "content-type": "application/json" }
 
-class Exchange implements Dispatcher.DispatchHandler {
+/**
+ * One request in flight. Calls `done` once, unless it was aborted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
   private done: ((found: Verdict.Reply | Verdict.Failure) => void) | undefined
-  private readonly timer: NodeJS.Timeout
   private readonly maxBytes: number
   private status = 0
-  private headers: IncomingHttpHeaders = {}
-  private readonly chunks: Array<Buffer> = []
+  private headers: IncomingHttpHeaders = none
+  private first: Buffer | undefined
+  private rest: Array<Buffer> | undefined
   private bytes = 0
 
-  constructor(request: Request, done: (found: Verdict.Reply | Verdict.Failure) => void) {
+  constructor(maxBytes: number, done: (found: Verdict.Reply | Verdict.Failure) => void) {
+    this.maxBytes = maxBytes
     this.done = done
-    this.maxBytes = request.maxBytes
-    this.timer = setTimeout(() => this.give(late(request.timeout)), request.timeout)
+  }
+
+  begin(pool: Pool, { body, method, path }: Pick<Request, "method" | "path" | "body">): void {
+    // Both endpoints only read, so all are idempotent.
+    const options = { method, path, headers: body === undefined ? get : post, body: body ?? null, idempotent: true }
+    try {
+      pool.dispatch(options, this)
+    } catch (error) {
+      this.onResponseError(undefined, error instanceof Error ? error : new Error("dispatch failed"))
+    }
+  }
+
+  get isDone(): boolean {
+    return this.done === undefined
+  }
+
+  expire(timeout: number): void {
+    this.give(late(timeout))
   }
 
   abort(): void {
     this.done = undefined
-    clearTimeout(this.timer)
     this.controller?.abort(aborted)
   }
 
@@ -95,16 +108,16 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.bytes += chunk.length
     if (this.bytes > this.maxBytes) this.give(tooLarge(this.maxBytes))
-    else this.chunks.push(chunk)
+    else if (this.first === undefined) this.first = chunk
+    else (this.rest ??= [this.first]).push(chunk)
   }
 
   onResponseEnd(): void {
-    const [first] = this.chunks
     this.give({
       status: this.status,
       retryAfter: text(this.headers["retry-after"]),
       model: text(this.headers["x-leat-model"]),
-      body: first !== undefined && this.chunks.length === 1 ? first : Buffer.concat(this.chunks)
+      body: this.rest === undefined ? (this.first ?? nothing) : Buffer.concat(this.rest)
     })
   }
 
@@ -116,11 +129,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     const done = this.done
     if (done === undefined) return
     this.done = undefined
-    clearTimeout(this.timer)
     if ("reason" in found) this.controller?.abort(aborted)
     done(found)
   }
 }
+
+const none: IncomingHttpHeaders = {}
+const nothing = Buffer.alloc(0)
 
 // One for all: undici wants an error to abort with, and nobody reads its stack.
 const aborted = new Error("aborted")
