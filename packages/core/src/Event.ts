@@ -40,6 +40,8 @@ export interface Event<out Tag extends string, in out A> {
   readonly key: (payload: A) => string
   /** What the sender puts on the wire as partition key, so that a key stays in one partition. */
   readonly partitionKey: (payload: A) => string
+  /** The lane behind a wire partition key: where an event waits whose payload this program is too old to read. */
+  readonly keyOf: (partitionKey: string) => string
   /** The idempotency id; an envelope's own id beats it. */
   readonly id: (payload: A) => string
   /** Decodes the JSON form of a payload written by `version`. Never throws. */
@@ -111,6 +113,8 @@ export const make = <const Tag extends string, A, I>(
     readonly id: (payload: NoInfer<A>) => string
     /** Default: `key`. */
     readonly partitionKey?: ((payload: NoInfer<A>) => string) | undefined
+    /** The `key` behind a `partitionKey`; name both or neither. Default: the partition key. */
+    readonly keyOf?: ((partitionKey: string) => string) | undefined
     readonly upcasters?: { readonly [fromVersion: number]: Upcaster } | undefined
   }
 ): Event<Tag, A> => {
@@ -148,6 +152,7 @@ export const make = <const Tag extends string, A, I>(
     version,
     key: options.key,
     partitionKey,
+    keyOf: options.keyOf ?? ((wireKey) => wireKey),
     id: options.id,
     decode: decoder(tag, codec, version, options.upcasters ?? {}),
     make: (payload) => new EmittedEvent(payload)

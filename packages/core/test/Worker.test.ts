@@ -144,6 +144,22 @@ describe("Worker", () => {
     }).pipe(Effect.provide(Journal.layerMemory))
   )
 
+  it.effect("holds a key behind an event of it that only a newer program can read", () =>
+    Effect.gen(function* () {
+      const { handled, worker } = scripted()
+      const newer = JSON.stringify({ specversion: "1.0", id: "n1", type: "Ordered", dataversion: 2, data: {} })
+      const batch = [
+        Delivery.make({ position: "1", partitionKey: "a", bytes: newer }),
+        Delivery.make({ position: "2", partitionKey: "a", bytes: order("a2") }),
+        Delivery.make({ position: "3", partitionKey: "b", bytes: order("b1") })
+      ]
+      assert.deepStrictEqual(tags(yield* worker.process(batch)), ["Parked", "Parked", "Handled"])
+      const halted = yield* worker.process(batch).pipe(Effect.provide(Layer.fresh(Journal.layerNone)))
+      assert.deepStrictEqual(tags(halted), ["Failed", "Unstarted", "Handled"])
+      assert.deepStrictEqual(handled, ["b1", "b1"])
+    }).pipe(Effect.provide(Journal.layerMemory))
+  )
+
   it.effect("skips and records a failure where the policy says so", () =>
     Effect.gen(function* () {
       const { worker } = scripted()

@@ -38,5 +38,6 @@ export const RecommendationRequested = Event.make("RecommendationRequested", {
   payload: RequestPayload,
   key: (request) => String(request.user_id),
   partitionKey: (request) => `user-${request.user_id}`,
+  keyOf: (partitionKey) => partitionKey.replace(/^user-/, ""),
   id: (request) => request.request_id
 })

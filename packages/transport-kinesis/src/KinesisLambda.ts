@@ -6,7 +6,13 @@
  * layers are built once for each execution environment; a build that failed is tried again by the next invocation.
  * Nothing starts later than half a second before the function would be killed. Telemetry is written before the response.
  *
- * **Gotchas.** The mapping must have `FunctionResponseTypes: [ReportBatchItemFailures]` and an on-failure destination:
+ * A record that can never succeed and heads a batch of which others succeeded is thrown instead: Lambda finds nothing in
+ * front of it to cut off, and would give up the whole rest of the batch with it. A thrown error bisects, at no cost of
+ * retries, until the record is alone; then it is reported, and goes to the on-failure destination alone. With `FailurePolicy.permanent: "halt"` it is
+ * always reported: who halts wants the shard to wait.
+ *
+ * **Gotchas.** The mapping must have `FunctionResponseTypes: [ReportBatchItemFailures]`,
+ * `BisectBatchOnFunctionError` and an on-failure destination:
  * after its retries AWS drops a record otherwise. `ParallelizationFactor` above 1 keeps the order of a partition key only.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
@@ -14,6 +20,7 @@
  */
 import * as Deadline from "@leat/core/Deadline"
 import type { Delivery } from "@leat/core/Delivery"
+import { FailurePolicy } from "@leat/core/FailurePolicy"
 import * as Guarantees from "@leat/core/Guarantees"
 import type { Journal } from "@leat/core/Journal"
 import type { Provides } from "@leat/core/MissingServices"
@@ -24,6 +31,7 @@ import * as WorkerEvent from "@leat/core/WorkerEvent"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 
 import * as LambdaEnvironment from "./internal/LambdaEnvironment.ts"
 import type { LambdaContext, LambdaEvent, LambdaRecord, LambdaResponse } from "./LambdaEvent.ts"
@@ -68,10 +76,22 @@ export const make = <R, Provided, E>(
     if (records.length === 0) return allSettled
     const run = await environment.get()
     // A reference needs no provider: `Exclude<R, never>` is R, which the compiler can't see for a generic R.
-    return run(respond(worker, records, context) as Effect.Effect<LambdaResponse, never, R | Journal>)
+    return run(respond(worker, records, context) as Effect.Effect<LambdaResponse, PoisonRecord, R | Journal>)
   }
   return Object.assign(handler, { close: environment.close })
 }
+
+/**
+ * The first record of a batch can never succeed: thrown so that Lambda bisects the batch.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class PoisonRecord extends Schema.TaggedError<PoisonRecord>()("PoisonRecord", {
+  sequenceNumber: Schema.String,
+  message: Schema.String,
+  retryable: Schema.Boolean
+}) {}
 
 const announce = (name: string) =>
   Effect.flatMap(Effect.context<Journal>(), (services) =>
@@ -99,17 +119,31 @@ const respond = Effect.fnUntraced(function* <R>(
   context: LambdaContext
 ) {
   const deadline = (yield* Clock.currentTimeMillis) + context.getRemainingTimeInMillis()
-  const response = yield* worker.process(deliveriesOf(records)).pipe(
+  const result = yield* worker.process(deliveriesOf(records)).pipe(
     Effect.provideService(Deadline.Deadline, deadline),
-    Effect.map((result) => toResponse(records, result)),
     // Reported, not thrown: a thrown error would bisect the batch, which mends no journal.
-    Effect.catchTag("JournalError", (error) =>
-      Effect.as(Effect.logError("the journal failed", error), nothingSettled(records))
-    )
+    Effect.catchTag("JournalError", (error) => Effect.as(Effect.logError("the journal failed", error), undefined))
   )
   yield* WorkerEvent.flush
-  return response
+  if (result === undefined) return nothingSettled(records)
+  const poison = (yield* FailurePolicy).permanent === "halt" ? undefined : poisonAtHead(records, result)
+  return poison === undefined ? toResponse(records, result) : yield* poison
 })
+
+const poisonAtHead = (
+  records: ReadonlyArray<LambdaRecord>,
+  { outcomes, settledPrefix }: Outcome.BatchResult
+): PoisonRecord | undefined => {
+  const [head] = outcomes
+  const [first] = records
+  if (settledPrefix > 0 || records.length === 1 || first === undefined) return undefined
+  if (head?._tag !== "Failed" || head.retryable) return undefined
+  // Where nothing succeeds the records are not at fault, and bisecting would try each of them alone.
+  if (!outcomes.some((outcome) => Outcome.isSettled(outcome))) return undefined
+  const { sequenceNumber } = first.kinesis
+  const message = `record ${sequenceNumber} can't be handled and heads its batch: ${Outcome.reason(head) ?? ""}`
+  return new PoisonRecord({ sequenceNumber, message, retryable: false })
+}
 
 const nothingSettled = (records: ReadonlyArray<LambdaRecord>): LambdaResponse =>
   failure(SequenceNumber.lowest(records.map((record) => record.kinesis.sequenceNumber)))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as DeadLetters from "@leat/core/DeadLetters"
 import * as Deadline from "@leat/core/Deadline"
 import * as Event from "@leat/core/Event"
+import * as FailurePolicy from "@leat/core/FailurePolicy"
 import * as Journal from "@leat/core/Journal"
 import { TransportSuite } from "@leat/core/testing"
 import * as Worker from "@leat/core/Worker"
@@ -144,6 +145,41 @@ describe("KinesisLambda", () => {
       const response = yield* invoke(lambda, eventOf(order("a1"), "{nope", order("b1")))
       assert.deepStrictEqual(reported(response), [sequence(1)])
     })
+  )
+
+  const rejection = (lambda: KinesisLambda.KinesisLambda, event: LambdaEvent.LambdaEvent) =>
+    Effect.promise(() =>
+      lambda(event, LambdaEvent.context()).then(
+        () => undefined,
+        (error: unknown) => error
+      )
+    )
+
+  it.live("throws over a record that can never succeed and heads its batch, so that Lambda bisects it free", () =>
+    Effect.gen(function* () {
+      const handled: Array<string> = []
+      const lambda = KinesisLambda.make(scripted(handled), Journal.layerNone)
+      const error = yield* rejection(lambda, eventOf("{nope", order("a1")))
+      assert.instanceOf(error, KinesisLambda.PoisonRecord)
+      assert.match(error.message, new RegExp(`${sequence(0)}.*not JSON`))
+      assert.deepStrictEqual(handled, ["a1"])
+    })
+  )
+
+  it.live(
+    "reports it when it is alone, when nothing succeeds, when it may later, and where the policy is to halt",
+    () =>
+      Effect.gen(function* () {
+        const lambda = KinesisLambda.make(scripted(), Journal.layerNone)
+        assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf("{nope"))), [sequence(0)])
+        assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf("{nope", "{none"))), [sequence(0)])
+        assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(order("a1", "refuse"), order("b1")))), [
+          sequence(0)
+        ])
+        const halting = Layer.merge(Journal.layerNone, FailurePolicy.layer({ permanent: "halt" }))
+        const event = eventOf("{nope", order("a1"))
+        assert.deepStrictEqual(reported(yield* invoke(KinesisLambda.make(scripted(), halting), event)), [sequence(0)])
+      })
   )
 
   it.live("T68 names what is wrong with an event of another trigger, and fails the invocation", () =>

@@ -34,7 +34,11 @@ const readEnvelope = (run: BatchRun, index: number, delivery: Delivery, envelope
   }
   const { event } = known
   const decoded = event.decode(envelope.data, envelope.version)
-  if (Result.isFailure(decoded)) return bad(run, index, delivery, decoded.failure)
+  if (Result.isFailure(decoded)) {
+    const partitionKey = envelope.key ?? delivery.partitionKey
+    const holds = decoded.failure.reason === "NewerVersion" && partitionKey !== ""
+    return bad(run, index, delivery, decoded.failure, holds ? event.keyOf(partitionKey) : undefined)
+  }
   const payload = decoded.success
   if (delivery.partitionKey !== "" && event.partitionKey(payload) !== delivery.partitionKey) {
     run.mismatchedKeys += 1
@@ -47,10 +51,15 @@ const readEnvelope = (run: BatchRun, index: number, delivery: Delivery, envelope
 const mismatch = (expected: string) =>
   Undecodable.invalid(`the partition key must be ${JSON.stringify(expected)} for order across partitions`)
 
-/** Tomorrow's program can read a newer version, so it holds its key's lane; anything else has a lane of its own. */
-const bad = (run: BatchRun, index: number, delivery: Delivery, undecodable: Undecodable.Undecodable): Work => {
+/** What can't be read has a lane of its own; what tomorrow's program can read holds the lane of its key. */
+const bad = (
+  run: BatchRun,
+  index: number,
+  delivery: Delivery,
+  undecodable: Undecodable.Undecodable,
+  key?: string
+): Work => {
   const own = `${delivery.partition}/${delivery.position}`
-  const key = undecodable.reason === "NewerVersion" && delivery.partitionKey !== "" ? delivery.partitionKey : own
   run.undecodable += 1
-  return new Work(run, run.lane(key), index, own, undecodable, undefined, undefined)
+  return new Work(run, run.lane(key ?? own), index, own, undecodable, undefined, undefined)
 }

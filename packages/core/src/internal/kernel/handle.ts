@@ -133,7 +133,8 @@ const settleUndecodable = (run: BatchRun, work: Work, reason: string): false => 
   const { failure, journal, sink } = run.environment
   if (failure.permanent === "skip") run.settle(work, Outcome.skipped(reason))
   else if (journal.durable) run.settle(work, Outcome.parked(reason))
-  else if (sink === undefined) run.block(work, Outcome.failed(Cause.fail(work.undecodable), false))
+  else if (sink === undefined)
+    run.block(work, Outcome.failed(Cause.fail(work.undecodable), work.undecodable?.reason === "NewerVersion"))
   return false
 }
 
