@@ -71,7 +71,7 @@ const announce = Layer.effectDiscard(
 )
 
 // Read first, so that a wrong variable stops the start before the engine trains.
-const checked = Layer.effectDiscard(Config.all([HttpService.address, Config.option(Config.Int("CACHE_TTL"))]))
+const checked = Layer.effectDiscard(Config.all([HttpService.address, Recommendations.ttl]))
 
 /** The whole program from its environment: the engine in this process, the cache, the service. */
 export const App = announce.pipe(

@@ -17,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 
 import { largestTopN } from "./RecommendationRequested.ts"
@@ -134,17 +135,24 @@ export const layer = (
   )
 
 /**
- * As {@link layer}, with `CACHE_TTL` in seconds (3600).
+ * `CACHE_TTL`: whole seconds from 1, by default 3600.
+ *
+ * @category config
+ * @since 0.1.0
+ */
+export const ttl: Config.Config<Duration.Duration> = Config.schema(
+  Schema.Int.check(Schema.isGreaterThan(0)),
+  "CACHE_TTL"
+).pipe(Config.withDefault(3_600), Config.map(Duration.seconds))
+
+/**
+ * As {@link layer}, with {@link ttl} from the environment.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerConfig: Layer.Layer<Recommendations, Config.ConfigError, Recommender | CacheStore.CacheStore> =
-  Layer.unwrap(
-    Effect.map(Config.Int("CACHE_TTL").pipe(Config.withDefault(3_600)), (seconds) =>
-      layer({ ttl: Duration.seconds(Math.max(1, seconds)) })
-    )
-  )
+  Layer.unwrap(Effect.map(ttl, (found) => layer({ ttl: found })))
 
 const toServed = (user_id: number, top_n: number, cached: Cache.Cached<Ranking>): Served => ({
   user_id,

@@ -61,30 +61,41 @@ export const RequestEvents: Context.Reference<RequestEvents> = Context.Reference
 )
 
 /**
- * Reads and writes request events by `settings`.
+ * Reads and writes request events by these settings; what is left out has its default.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (settings: RequestEvents): Layer.Layer<never> =>
-  Layer.merge(Layer.succeed(RequestEvents, settings), Codec.layer(settings.codec))
+export const layer = (options: Partial<RequestEvents> = {}): Layer.Layer<never> => {
+  const settings = make(options)
+  return Layer.merge(Layer.succeed(RequestEvents, settings), Codec.layer(settings.codec))
+}
 
-const topN = (name: string, otherwise: number) =>
-  Config.schema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: largestTopN })), name).pipe(
-    Config.withDefault(otherwise)
-  )
+const topN = (name: string, otherwise: number, maximum: number, fault: string) =>
+  Config.schema(
+    Schema.Int.check(
+      Schema.makeFilter((value: number) => (value >= 1 && value <= maximum ? undefined : `${name} must be ${fault}`))
+    ),
+    name
+  ).pipe(Config.withDefault(otherwise))
 
-/**
- * Reads and writes request events by `TOP_N_MAX` (100) and `TOP_N_DEFAULT` (20).
- *
- * @category layers
- * @since 0.1.0
- */
-export const layerConfig: Layer.Layer<never, Config.ConfigError> = Layer.unwrap(
-  Effect.map(Config.all({ maxTopN: topN("TOP_N_MAX", 100), defaultTopN: topN("TOP_N_DEFAULT", 20) }), (settings) =>
-    layer(make({ ...settings, defaultTopN: Math.min(settings.defaultTopN, settings.maxTopN) }))
+const bounds = Config.flatMap(topN("TOP_N_MAX", 100, largestTopN, `from 1 to ${largestTopN}`), (maxTopN) =>
+  Config.map(
+    topN("TOP_N_DEFAULT", Math.min(20, maxTopN), maxTopN, `from 1 to TOP_N_MAX, ${maxTopN}`),
+    (defaultTopN) => ({
+      maxTopN,
+      defaultTopN
+    })
   )
 )
+
+/**
+ * Reads and writes request events by `TOP_N_MAX` (100) and `TOP_N_DEFAULT` (20, or `TOP_N_MAX` where that is less).
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig: Layer.Layer<never, Config.ConfigError> = Layer.unwrap(Effect.map(bounds, layer))
 
 /**
  * A request as an envelope, with its partition key: what a publisher sends.
@@ -107,14 +118,18 @@ const bounded = (codec: Codec.Codec, maxTopN: number): Codec.Codec => ({
   ...codec,
   decode: (bytes) => {
     const read = codec.decode(bytes)
-    return read instanceof Undecodable.Undecodable || !asksForMore(read.data, maxTopN) ? read : tooMany(maxTopN)
+    return read instanceof Undecodable.Undecodable || !isOutside(read.data, maxTopN) ? read : outside(maxTopN)
   }
 })
 
-const asksForMore = (data: unknown, maxTopN: number): boolean =>
-  typeof data === "object" && data !== null && "top_n" in data && typeof data.top_n === "number" && data.top_n > maxTopN
+const isOutside = (data: unknown, maxTopN: number): boolean =>
+  typeof data === "object" &&
+  data !== null &&
+  "top_n" in data &&
+  typeof data.top_n === "number" &&
+  (data.top_n > maxTopN || data.top_n < 1)
 
-const tooMany = (maxTopN: number): Undecodable.Undecodable => {
+const outside = (maxTopN: number): Undecodable.Undecodable => {
   const message = `Expected a value between 1 and ${maxTopN}`
   return new Undecodable.Undecodable("Invalid", `${message}\n  at ["top_n"]`, [{ path: ["top_n"], message }])
 }

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 
 import * as Outcome from "../../Outcome.ts"
 import type { BatchRun, Work } from "./BatchRun.ts"
+import { describe } from "./describe.ts"
 
 /**
  * Hands given-up works to the dead-letter sink, in one call. An accepted one is settled and its lane goes on; one that
@@ -35,5 +36,5 @@ export const bury = (run: BatchRun, works: ReadonlyArray<Work>): Effect.Effect<v
 const reason = (run: BatchRun, work: Work): string => {
   if (work.undecodable !== undefined) return work.undecodable.message
   const outcome = run.outcomes[work.index]
-  return outcome?._tag === "Failed" ? Cause.pretty(outcome.cause) : ""
+  return outcome?._tag === "Failed" ? describe(outcome.cause) : ""
 }

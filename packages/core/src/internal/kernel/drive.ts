@@ -21,7 +21,7 @@ export const drive = (iterator: Iterator<unknown, unknown>, context: Context.Con
       const yielded = step.value
       if (isSuccess(yielded)) {
         value = yielded.value
-      } else if (Context.isKey(yielded)) {
+      } else if (isKey(yielded)) {
         value = Context.getUnsafe(context, yielded as Context.Key<never, unknown>)
       } else if (Exit.isExit(yielded)) {
         return yielded as Exit.Exit<never, HandlerError>
@@ -36,6 +36,16 @@ export const drive = (iterator: Iterator<unknown, unknown>, context: Context.Con
 
 // The prototype of all successes: comparing it costs a tenth of asking a value of any shape whether it has a member.
 const successes: unknown = Object.getPrototypeOf(Exit.void)
+
+// Handlers yield the same few service keys, and asking a class whether it is one costs more than reading the service.
+let lastKey: unknown
+
+const isKey = (value: unknown): boolean => {
+  if (value === lastKey) return true
+  if (!Context.isKey(value)) return false
+  lastKey = value
+  return true
+}
 
 /** Whether a value is a success; cheaper than `Exit.isSuccess(Exit.isExit(…))`, and asked for every record. */
 export const isSuccess = (value: unknown): value is Exit.Success<unknown> =>

@@ -11,6 +11,7 @@ import * as Outcome from "../../Outcome.ts"
 import * as RetryPolicy from "../../RetryPolicy.ts"
 import type { BatchRun, Step, Work } from "./BatchRun.ts"
 import { bury } from "./bury.ts"
+import { describe } from "./describe.ts"
 import { drive, isSuccess } from "./drive.ts"
 
 /** Milliseconds the gathered writes of a batch may take; they are effects that may be lost. */
@@ -143,7 +144,7 @@ const call = (work: Work, context: Context.Context<never>): Step => {
   if (work.known === undefined) return Exit.die(`no handler for ${work.tag}`)
   try {
     const body = work.known.handler(work.payload, work)
-    return Effect.isEffect(body) ? body : drive(body, context)
+    return isIterator(body) ? drive(body, context) : body
   } catch (defect) {
     return Exit.die(defect)
   }
@@ -158,6 +159,9 @@ const later = (run: BatchRun, work: Work, context: Context.Context<never>): Step
     return Effect.provideContext(call(work, own), own)
   })
 }
+
+const isIterator = (body: Step | Iterator<unknown, unknown>): body is Iterator<unknown, unknown> =>
+  "next" in body && typeof body.next === "function"
 
 const lanes = (
   run: BatchRun,
@@ -230,13 +234,6 @@ const reply = (value: unknown): ReadonlyArray<Event.Emitted> =>
   value === undefined ? nothing : Array.isArray(value) ? value : [value as Event.Emitted]
 
 const nothing: ReadonlyArray<Event.Emitted> = []
-
-/** A defect with its trace, an expected failure in one line. */
-const describe = (cause: Cause.Cause<unknown>): string => {
-  if (Cause.hasDies(cause)) return Cause.pretty(cause)
-  const error = Cause.squash(cause)
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-}
 
 /** Closes the scope of `prepare`: gathered writes go out before the commit, bounded; a failure is only counted. */
 const flush = (run: BatchRun, scope: Scope.Closeable): Effect.Effect<void> => {
