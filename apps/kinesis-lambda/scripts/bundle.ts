@@ -17,6 +17,8 @@ const { metafile } = await build({
   target: "node22",
   format: "esm",
   metafile: true,
+  // What Node's own build of undici defines: it leaves out the experimental second HTTP parser, 170 KB.
+  define: { esbuildDetection: '"1"' },
   // CommonJS dependencies (ioredis, undici) call `require` for Node's own modules, which an ES module does not have.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' }
 })
