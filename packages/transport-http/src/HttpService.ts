@@ -160,7 +160,7 @@ const serve = Effect.fnUntraced(function* <A, E, R, RC>(routes: Layer.Layer<A, E
   const timeouts = timeoutsOf(options)
   const listener = Listener.make(timeouts)
   const host = options.host ?? "127.0.0.1"
-  const server = yield* NodeHttpServer.make(() => listener, {
+  const server = yield* NodeHttpServer.make(() => listener.server, {
     host,
     port: options.port ?? 8082,
     disablePreemptiveShutdown: true
@@ -173,7 +173,7 @@ const serve = Effect.fnUntraced(function* <A, E, R, RC>(routes: Layer.Layer<A, E
     ByteSize.bytes(limits.maxBodyBytes)
   )
   yield* Effect.addFinalizer(() => Listener.drain(listener, state, timeouts))
-  const port = portOf(listener.address())
+  const port = portOf(listener.server.address())
   return Context.add(built, HttpService, {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,
@@ -182,7 +182,7 @@ const serve = Effect.fnUntraced(function* <A, E, R, RC>(routes: Layer.Layer<A, E
   })
 })
 
-const portOf = (found: ReturnType<ReturnType<typeof Listener.make>["address"]>): number =>
+const portOf = (found: ReturnType<Listener.Listener["server"]["address"]>): number =>
   found !== null && typeof found === "object" ? found.port : 0
 
 const limitsOf = (options: Bounds): Guard.Limits => ({

@@ -303,6 +303,20 @@ describe("at its end", () => {
     })
   )
 
+  it.live("regression: a service does not wait for a connection that was opened ahead and never used", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const service = yield* Scope.provide(started({ drainTimeout: "10 seconds" }), scope)
+      const opened = Promise.withResolvers<void>()
+      const socket = Net.connect(service.port, "127.0.0.1", opened.resolve)
+      socket.on("error", () => undefined)
+      yield* Effect.promise(() => opened.promise)
+      yield* ask(service, "/hello")
+      yield* Effect.timeout(Scope.close(scope, Exit.void), "3 seconds")
+      socket.destroy()
+    })
+  )
+
   it.live("a service does not wait for a request that hangs, nor for one half sent", () =>
     Effect.gen(function* () {
       gate.closeUnsafe()

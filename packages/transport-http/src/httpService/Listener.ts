@@ -28,12 +28,23 @@ export interface Timeouts {
 }
 
 /**
+ * A server and its open connections.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listener {
+  readonly server: Http.Server
+  readonly connections: ReadonlySet<Net.Socket>
+}
+
+/**
  * A server that cuts slow senders off and answers what is no HTTP with problem details.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (timeouts: Timeouts): Http.Server => {
+export const make = (timeouts: Timeouts): Listener => {
   const headersTimeout = Duration.toMillis(timeouts.headers)
   const server = Http.createServer({
     headersTimeout,
@@ -48,7 +59,12 @@ export const make = (timeouts: Timeouts): Http.Server => {
   server.on("checkExpectation", (_request, response) => {
     response.writeHead(417, { "content-type": ProblemDetails.contentType }).end(JSON.stringify(Problem.make(417)))
   })
-  return server
+  const connections = new Set<Net.Socket>()
+  server.on("connection", (socket: Net.Socket) => {
+    connections.add(socket)
+    socket.once("close", () => connections.delete(socket))
+  })
+  return { server, connections }
 }
 
 const statuses: Readonly<Record<string, number>> = {
@@ -84,21 +100,24 @@ const destroy = (socket: Net.Socket | NodeJS.ReadWriteStream): void => {
  * @category combinators
  * @since 0.1.0
  */
-export const drain = (server: Http.Server, state: Guard.State, timeouts: Timeouts): Effect.Effect<void> =>
+export const drain = (listener: Listener, state: Guard.State, timeouts: Timeouts): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { server } = listener
     state.draining = true
     if (Duration.toMillis(timeouts.drainDelay) > 0) yield* Effect.sleep(timeouts.drainDelay)
     if (!server.listening) return
     // A finalizer runs uninterruptibly: without this the timeout would wait for what it should cut.
-    yield* Effect.timeoutOrElse(Effect.interruptible(closed(server)), {
+    yield* Effect.timeoutOrElse(Effect.interruptible(closed(listener)), {
       duration: timeouts.drain,
       orElse: () => cut(server, state)
     })
   })
 
-const closed = (server: Http.Server): Effect.Effect<void> =>
+const closed = ({ connections, server }: Listener): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     server.close(() => resume(Effect.void))
+    // Node closes what idles after a request. Browsers and load balancers also open connections ahead of any.
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
   })
 
 const cut = (server: Http.Server, state: Guard.State): Effect.Effect<void> =>
