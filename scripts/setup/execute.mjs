@@ -43,8 +43,9 @@ function exitOf(child) {
  * passes them on.
  *
  * Ctrl-C is special: a terminal sends SIGINT to the whole foreground group, the child included, and npm sends this
- * process another one. A child that takes a second Ctrl-C for "at once" (Vitest does) must not get it from a single
- * key press: so on a terminal this waits, and elsewhere it forwards one SIGINT and no more.
+ * process another one. A child that takes a second Ctrl-C for "at once" (Vitest and apps/local do) must not get it from a
+ * single key press: so on a terminal this waits and then asks with SIGTERM, and elsewhere it forwards one SIGINT and no
+ * more.
  *
  * A signal sent to npm alone never arrives here: npm passes it to its `sh -c`, and most shells die of it without a word.
  * What is left to see is that the parent has changed.
@@ -52,7 +53,7 @@ function exitOf(child) {
 function forwardSignals(child) {
   const timers = []
   const interrupt = once(() => {
-    if (process.stdin.isTTY) timers.push(setTimeout(() => child.kill("SIGINT"), terminalGrace))
+    if (process.stdin.isTTY) timers.push(setTimeout(() => child.kill("SIGTERM"), terminalGrace))
     else child.kill("SIGINT")
   })
   const handlers = {

@@ -14,6 +14,8 @@ if ("help" in settings) {
   console.error(`${settings.fault}\n\n${Settings.usage}`)
   process.exitCode = 2
 } else {
+  // The first asks everything to finish, which takes as long as the slowest; who asks twice won't wait.
+  process.once("SIGINT", () => process.once("SIGINT", () => process.exit(130)))
   console.log("starting the stream, the service with its engine, and the Lambda")
   Local.run(settings).pipe(
     Effect.provide(System),

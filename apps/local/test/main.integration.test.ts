@@ -1,8 +1,8 @@
 /** `npm start` as a process of its own: what it prints, what it serves, how it ends. */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
-import { createServer } from "node:net"
-import type { AddressInfo } from "node:net"
+import { connect, createServer } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 
 import { assert, describe, it } from "@effect/vitest"
@@ -185,6 +185,30 @@ describe("npm start", () => {
       }).pipe(Effect.scoped)
     )
   }
+
+  it.live("ends at once on a second Ctrl-C, while the first still waits for a request half sent", () =>
+    Effect.gen(function* () {
+      const program = yield* start(["--requests", "100"])
+      const [, port = ""] = yield* said(program, /http:\S+:(\d+)\/recommend\/cached\/123/)
+      yield* Effect.acquireRelease(
+        Effect.callback<Socket>((resume) => {
+          const socket = connect(Number(port), "127.0.0.1", () =>
+            socket.write("GET /health HTTP/1.1\r\n", () => resume(Effect.succeed(socket)))
+          )
+          socket.on("error", () => undefined)
+        }),
+        (socket) => Effect.sync(() => socket.destroy())
+      )
+      program.child.kill("SIGINT")
+      yield* Effect.sleep("500 millis")
+      assert.isTrue(isLeft(program))
+      const asked = performance.now()
+      program.child.kill("SIGINT")
+      assert.strictEqual(yield* program.ended, 130)
+      assert.isBelow(performance.now() - asked, 2_000)
+      assert.isFalse(isLeft(program))
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("npm start -- --help", () => {
