@@ -128,4 +128,4 @@ const runPartition = Effect.fnUntraced(function* <R>(
 
 const redelivered = (delivery: Delivery): Delivery => ({ ...delivery, attempt: delivery.attempt + 1 })
 
-const nameOf = (delivery: Delivery) => `${delivery.partition}/${delivery.position}`
+const nameOf = (delivery: Delivery) => `${delivery.partition}\0${delivery.position}`

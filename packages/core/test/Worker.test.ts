@@ -11,6 +11,7 @@ import * as Publisher from "@leat/core/Publisher"
 import * as RetryPolicy from "@leat/core/RetryPolicy"
 import * as Worker from "@leat/core/Worker"
 import * as WorkerEvent from "@leat/core/WorkerEvent"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -302,6 +303,34 @@ describe("Worker", () => {
       })
     )
   })
+
+  it.effect("hands back what a publisher or a dead-letter sink holds beyond the deadline", () =>
+    Effect.gen(function* () {
+      const { worker } = scripted()
+      const stuck = Layer.mergeAll(
+        Journal.layerNone,
+        Publisher.layer({ publish: () => Effect.never }),
+        DeadLetters.layer({ accept: () => Effect.never })
+      )
+      const outcomesOf = Effect.fnUntraced(function* (...bodies: ReadonlyArray<string>) {
+        const fiber = yield* worker
+          .process(batchOf(...bodies))
+          .pipe(
+            Effect.provide(stuck),
+            Effect.provideService(Deadline.Deadline, (yield* Clock.currentTimeMillis) + 1_000),
+            Effect.forkChild
+          )
+        yield* TestClock.adjust("1 second")
+        return tags(yield* Fiber.join(fiber))
+      })
+      assert.deepStrictEqual(yield* outcomesOf(order("a1", "emit"), order("a2"), order("b1")), [
+        "Failed",
+        "Failed",
+        "Handled"
+      ])
+      assert.deepStrictEqual(yield* outcomesOf("{nope", order("b1")), ["Failed", "Handled"])
+    })
+  )
 
   describe("with prepare", () => {
     class Prices extends Context.Service<Prices, { readonly of: (id: string) => Effect.Effect<number> }>()(

@@ -40,7 +40,14 @@ import type * as LambdaEvent from "./LambdaEvent.ts"
  * @since 0.1.0
  */
 export class EventSourceMappingError extends Schema.TaggedError<EventSourceMappingError>()("EventSourceMappingError", {
-  reason: Schema.Literals(["BatchSize", "MaximumBatchingWindow", "MaximumRetryAttempts"]),
+  reason: Schema.Literals([
+    "BatchSize",
+    "FunctionTimeout",
+    "MaximumBatchingWindow",
+    "MaximumRecordAge",
+    "MaximumRetryAttempts",
+    "PollInterval"
+  ]),
   message: Schema.String,
   retryable: Schema.Boolean
 }) {}
@@ -223,21 +230,29 @@ const resolve = (options: Options) => {
   const maximumRetryAttempts = options.maximumRetryAttempts ?? -1
   if (!isWithin(batchSize, 1, 10_000)) return refuse("BatchSize", batchSize, "an integer from 1 to 10000")
   if (!(window >= 0 && window <= 300_000)) return refuse("MaximumBatchingWindow", window, "0 to 300 seconds")
+  const functionTimeout = Duration.toMillis(options.functionTimeout ?? "30 seconds")
+  const maximumAge = Duration.toMillis(options.maximumRecordAge ?? Duration.infinity)
+  const pollInterval = Duration.toMillis(options.pollInterval ?? "1 second")
   if (!isWithin(maximumRetryAttempts, -1, 10_000)) {
     return refuse("MaximumRetryAttempts", maximumRetryAttempts, "an integer from -1 to 10000")
   }
+  if (!(functionTimeout > 0 && functionTimeout <= 900_000)) {
+    return refuse("FunctionTimeout", functionTimeout, "more than 0, at most 900 seconds")
+  }
+  if (!(maximumAge > 0)) return refuse("MaximumRecordAge", maximumAge, "more than 0")
+  if (!(pollInterval > 0)) return refuse("PollInterval", pollInterval, "more than 0")
   return Effect.succeed({
     functionName: options.functionName ?? "function",
-    functionTimeout: Duration.toMillis(options.functionTimeout ?? "30 seconds"),
+    functionTimeout,
     reportBatchItemFailures: options.reportBatchItemFailures ?? true,
     bounds: { batchSize, payloadBytes: Batch.largestPayload },
     payloadBytes: Batch.largestPayload,
     window,
     policy: { maximumRetryAttempts, bisect: options.bisectBatchOnFunctionError ?? false },
-    maximumAge: Duration.toMillis(options.maximumRecordAge ?? Duration.infinity),
+    maximumAge,
     start: position(options.startingPosition),
     onFailure: options.onFailure ?? logged,
-    pollInterval: Duration.toMillis(options.pollInterval ?? "1 second"),
+    pollInterval,
     backoff: (retry: number) => Duration.toMillis(options.backoff?.(retry) ?? Math.min(30_000, 100 * 2 ** retry)),
     discovery: options.discoveryInterval ?? "30 seconds"
   })

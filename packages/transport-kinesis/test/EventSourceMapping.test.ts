@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
@@ -385,13 +386,13 @@ describe("a mapping", () => {
 
   it.live("closes although a function that never answers is past its timeout", () => {
     const kinesis = new FakeKinesis("a")
-    kinesis.put("a", ["1"], Date.now())
     const called = Promise.withResolvers<void>()
     const handler: LambdaEvent.Handler = () => {
       called.resolve()
       return new Promise(() => {})
     }
     return Effect.gen(function* () {
+      kinesis.put("a", ["1"], yield* Clock.currentTimeMillis)
       const mapping = EventSourceMapping.make({ ...settings, handler, functionTimeout: "100 millis" })
       const closed = yield* Effect.andThen(
         mapping,
@@ -435,7 +436,11 @@ describe("a mapping", () => {
       { batchSize: 0 },
       { batchSize: 10_001 },
       { maximumBatchingWindow: "301 seconds" },
-      { maximumRetryAttempts: -2 }
+      { maximumRetryAttempts: -2 },
+      { maximumRecordAge: -1 },
+      { functionTimeout: 0 },
+      { functionTimeout: "16 minutes" },
+      { pollInterval: 0 }
     ] as const
     return Effect.gen(function* () {
       for (const option of options) {

@@ -1,8 +1,10 @@
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 
 import type { Sink } from "../../DeadLetters.ts"
+import { reserve } from "../../Deadline.ts"
 import type { Delivery } from "../../Delivery.ts"
 import type * as Event from "../../Event.ts"
 import type { FailurePolicy } from "../../FailurePolicy.ts"
@@ -146,6 +148,9 @@ export class Lane {
   }
 }
 
+/** Milliseconds of the reserve that are the commit's. */
+const commitShare = 100
+
 /** One call of `process`: what is known of every delivery so far. */
 export class BatchRun {
   readonly definition: Definition
@@ -182,6 +187,14 @@ export class BatchRun {
   /** Milliseconds since the start of the batch. */
   elapsed(): number {
     return Number(this.environment.clock.monotonicTimeNanosUnsafe() - this.startedNanos) / 1e6
+  }
+
+  /** Bounds what must be over before the deadline itself: `undefined` when it is not. Leaves time for the commit. */
+  beforeDeadline<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | undefined, E, R> {
+    const { clock, startBy } = this.environment
+    if (startBy === Infinity) return self
+    const left = startBy + reserve - commitShare - clock.currentTimeMillisUnsafe()
+    return Effect.map(Effect.timeoutOption(self, Math.max(0, left)), Option.getOrUndefined)
   }
 
   outOfTime(): boolean {

@@ -21,7 +21,7 @@ export const bury = (run: BatchRun, works: ReadonlyArray<Work>): Effect.Effect<v
     reason: reasons[index] ?? "",
     at
   }))
-  return Effect.map(Effect.exit(sink.accept(letters)), (accepted) => {
+  return Effect.map(run.beforeDeadline(Effect.exit(sink.accept(letters))), (accepted = late) => {
     works.forEach((work, index) => {
       const answer = Exit.isSuccess(accepted) ? accepted.value[index] : accepted
       run.latencies[work.index] = run.elapsed()
@@ -32,6 +32,8 @@ export const bury = (run: BatchRun, works: ReadonlyArray<Work>): Effect.Effect<v
     })
   })
 }
+
+const late: Exit.Exit<never> = Exit.die("the dead-letter sink did not answer before the deadline")
 
 const reason = (run: BatchRun, work: Work): string => {
   if (work.undecodable !== undefined) return work.undecodable.message

@@ -20,7 +20,8 @@ export const publish = (run: BatchRun): Effect.Effect<void> => {
   const emitting = run.works.filter((work) => emittedBy(run, work).length > 0)
   if (emitting.length === 0) return Effect.void
   const sent = emitting.flatMap((work) => encode(run, work).map((envelope) => ({ work, envelope })))
-  return Effect.map(Effect.exit(publisher.publish(sent.map(({ envelope }) => envelope))), (answers) => {
+  const publishing = run.beforeDeadline(Effect.exit(publisher.publish(sent.map(({ envelope }) => envelope))))
+  return Effect.map(publishing, (answers = late) => {
     sent.forEach(({ work }, index) => {
       const answer = Exit.isSuccess(answers) ? answers.value[index] : answers
       if (answer === undefined || Exit.isFailure(answer)) {
@@ -33,6 +34,8 @@ export const publish = (run: BatchRun): Effect.Effect<void> => {
     })
   })
 }
+
+const late: Exit.Exit<never> = Exit.die("the publisher did not answer before the deadline")
 
 const emittedBy = (run: BatchRun, work: Work): ReadonlyArray<Event.Emitted> => {
   const outcome = run.outcomes[work.index]
