@@ -4,6 +4,7 @@ import * as Deadline from "@leat/core/Deadline"
 import * as Delivery from "@leat/core/Delivery"
 import * as Event from "@leat/core/Event"
 import * as FailurePolicy from "@leat/core/FailurePolicy"
+import * as Fetching from "@leat/core/Fetching"
 import * as Guarantees from "@leat/core/Guarantees"
 import * as Journal from "@leat/core/Journal"
 import * as Lanes from "@leat/core/Lanes"
@@ -382,6 +383,55 @@ describe("Worker", () => {
           "flush",
           "commit"
         ])
+      }).pipe(Effect.provide(Journal.layerMemory))
+    )
+
+    it.effect("handles what it is still fetching for afterwards, in each key's order, and the rest meanwhile", () =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const worker = Worker.make("fetching", {
+          events: [Ordered],
+          prepare: (items) =>
+            Effect.sync(() =>
+              Context.make(Fetching.Fetching, {
+                places: items.flatMap((item, place) => (item.payload.does === "fetch" ? [place] : [])),
+                until: Effect.andThen(
+                  Effect.sleep(100),
+                  Effect.sync(() => log.push("fetched"))
+                )
+              })
+            ),
+          handle: {
+            *Ordered({ does, id }) {
+              if (does === "wait") yield* Effect.sleep(200)
+              log.push(id)
+            }
+          }
+        })
+        const batch = batchOf(order("a1", "fetch"), order("b1", "wait"), order("a2"), order("b2", "fetch"), order("c1"))
+        const fiber = yield* Effect.forkChild(worker.process(batch))
+        yield* TestClock.adjust("1 second")
+        const result = yield* Fiber.join(fiber)
+        assert.strictEqual(result.settledPrefix, 5)
+        assert.deepStrictEqual(log, ["c1", "fetched", "a1", "a2", "b1", "b2"])
+      }).pipe(Effect.provide(Journal.layerMemory))
+    )
+
+    it.effect("fails what it was still fetching for when the time ran out, and hands back what follows", () =>
+      Effect.gen(function* () {
+        const worker = Worker.make("fetching", {
+          events: [Ordered],
+          prepare: (items) =>
+            Effect.succeed(
+              Context.make(Fetching.Fetching, { places: items.map((_, place) => place), until: Effect.never })
+            ),
+          handle: { Ordered: () => Effect.void }
+        })
+        const fiber = yield* worker
+          .process(batchOf(order("a1"), order("a2"), order("b1")))
+          .pipe(Effect.provideService(Deadline.Deadline, 2_000), Effect.forkChild)
+        yield* TestClock.adjust("1500 millis")
+        assert.deepStrictEqual(tags(yield* Fiber.join(fiber)), ["Failed", "Unstarted", "Failed"])
       }).pipe(Effect.provide(Journal.layerMemory))
     )
 

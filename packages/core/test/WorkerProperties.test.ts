@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Delivery from "@leat/core/Delivery"
 import * as Event from "@leat/core/Event"
+import * as Fetching from "@leat/core/Fetching"
 import * as Journal from "@leat/core/Journal"
 import * as MemoryTransport from "@leat/core/MemoryTransport"
 import * as RetryPolicy from "@leat/core/RetryPolicy"
 import * as Worker from "@leat/core/Worker"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -23,7 +25,17 @@ const Record = Schema.Struct({
   key: Schema.Literals(["a", "b", "c", "d"]),
   /** 0: a new event. Else: the id of the record so many places before, sent again by its producer. */
   repeats: Schema.Literals([0, 0, 0, 1, 3]),
-  behaves: Schema.Literals(["well", "well", "slowly", "fails once", "fails twice", "never well", "badly", "unreadable"])
+  behaves: Schema.Literals([
+    "well",
+    "well",
+    "slowly",
+    "late",
+    "fails once",
+    "fails twice",
+    "never well",
+    "badly",
+    "unreadable"
+  ])
 })
 
 const History = Schema.Array(Record).check(Schema.isMaxLength(40))
@@ -51,6 +63,14 @@ const player = (history: History) => {
   const tries = new Map<string, number>()
   const worker = Worker.make("player", {
     events: [Step],
+    prepare: (items) =>
+      Effect.sync(() => {
+        const late = items.flatMap((item, place) => (history[indexOf(item.id)]?.behaves === "late" ? [place] : []))
+        // As a batch without misses does: then nothing is said of fetching at all.
+        return late.length === 0
+          ? Context.empty()
+          : Context.make(Fetching.Fetching, { places: late, until: Effect.sleep(1) })
+      }),
     handle: {
       *Step({ id }) {
         const behaves = history[Number(id.slice(1))]?.behaves ?? "well"

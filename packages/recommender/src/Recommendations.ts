@@ -9,6 +9,7 @@
 import * as Cache from "@leat/core/Cache"
 import * as CacheCodec from "@leat/core/CacheCodec"
 import type * as CacheStore from "@leat/core/CacheStore"
+import { Fetching } from "@leat/core/Fetching"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -176,7 +177,8 @@ class Prefetched {
   readonly requests: ReadonlyArray<RecommendRequest>
   readonly found: ReadonlyArray<Cache.Cached<Ranking> | undefined>
   readonly missed = new Map<string, Missed>()
-  places: Map<string, number> | undefined
+  /** Where in the batch something is missing. */
+  readonly places: Array<number> = []
   next = 0
 
   constructor(requests: ReadonlyArray<RecommendRequest>, found: ReadonlyArray<Cache.Cached<Ranking> | undefined>) {
@@ -185,6 +187,7 @@ class Prefetched {
     for (let place = 0; place < requests.length; place++) {
       const request = requests[place]
       if (request === undefined || found[place] !== undefined) continue
+      this.places.push(place)
       const name = cacheKey(request)
       // Without what else a caller's request may hold: this one goes over the wire.
       const { top_n, user_id } = request
@@ -195,14 +198,19 @@ class Prefetched {
   /**
    * Where a request stands in the batch; -1 for one that isn't in it.
    *
-   * Fast path: handlers ask in the order of the batch, so the next one is guessed; a map is built for whoever asks
-   * otherwise. It saves an entry and an object a record.
+   * Fast path: handlers ask in the order of the batch, so the next place is looked at first, and the search goes on from
+   * there. It saves a map entry a record.
    */
   find(user_id: number, top_n: number): number {
-    const guess = this.requests[this.next]
-    if (guess !== undefined && guess.user_id === user_id && guess.top_n === top_n) return this.next++
-    this.places ??= new Map(this.requests.map((request, place) => [cacheKey(request), place]))
-    return this.places.get(cacheKey({ user_id, top_n })) ?? -1
+    const { requests } = this
+    for (let step = 0; step < requests.length; step++) {
+      const place = (this.next + step) % requests.length
+      const request = requests[place]
+      if (request === undefined || request.user_id !== user_id || request.top_n !== top_n) continue
+      this.next = place + 1
+      return place
+    }
+    return -1
   }
 }
 
@@ -246,7 +254,7 @@ const prefetchWith = (
           Effect.ensuring(load(recommender, cache, misses, scope), Deferred.done(loaded, Exit.void)),
           scope
         ),
-        services
+        Context.add(services, Fetching, { places: batch.places, until: Deferred.await(loaded) })
       )
     )
   })

@@ -74,6 +74,8 @@ export class Work {
   readonly correlation: string | undefined
   /** How often the handler was called. */
   tried = 0
+  /** `prepare` is still fetching for it. */
+  fetching = false
 
   constructor(
     run: BatchRun,
@@ -138,6 +140,8 @@ export class Lane {
   parked = false
   /** Something of this key is not settled: what follows may not start. */
   blocked = false
+  /** One of its works waits for its data. */
+  fetching = false
   /** Works that wait for an earlier one of this lane that needs a fiber. */
   waiting: Array<Work> | undefined = undefined
   /** Ids met in this batch; kept only where the lane has several deliveries. */
