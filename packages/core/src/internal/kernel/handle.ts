@@ -14,6 +14,7 @@ import type { BatchRun, Step, Work } from "./BatchRun.ts"
 import { bury } from "./bury.ts"
 import { describe } from "./describe.ts"
 import { drive, isSuccess } from "./drive.ts"
+import { within } from "./within.ts"
 
 /** Milliseconds the gathered writes of a batch may take; they are effects that may be lost. */
 const flushBound = 250
@@ -111,9 +112,7 @@ const prepare = (
 
 const untilStartBy = <A, E, R>(run: BatchRun, self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> => {
   const { clock, startBy } = run.environment
-  return startBy === Infinity
-    ? Effect.map(self, Option.some)
-    : Effect.timeoutOption(self, Math.max(0, startBy - clock.currentTimeMillisUnsafe()))
+  return startBy === Infinity ? Effect.map(self, Option.some) : within(self, clock, startBy)
 }
 
 /** A lane whose first runnable work needs a fiber; `begun` is that work, already called. */
