@@ -44,6 +44,8 @@ export class Connection {
   lostAt = -Infinity
   connected = false
   closing = false
+  /** Batches that were sent and wait for their replies. */
+  inFlight = 0
   probing: ReturnType<typeof setTimeout> | undefined
 
   constructor(surroundings: Surroundings) {
@@ -137,10 +139,11 @@ export class Connection {
   ): () => void {
     let waiting = true
     const first = (): boolean => {
-      const was = waiting
+      if (!waiting) return false
       waiting = false
+      this.inFlight -= 1
       clearTimeout(timer)
-      return was
+      return true
     }
     const late = (): void => {
       if (first()) failed(new CacheStoreError({ reason: "Timeout", message: `no reply within ${within} ms` }))
@@ -148,6 +151,8 @@ export class Connection {
     // One timer a batch. When this process itself was held up, its timers are called before its sockets are read, so the
     // verdict waits until the replies that had come by then were seen.
     const timer = setTimeout(() => setImmediate(late), within)
+    if (this.inFlight > 0) this.gather()
+    this.inFlight += 1
     for (const command of batch) this.client.sendCommand(command)
     const [only] = batch
     const replies = only !== undefined && batch.length === 1 ? only.promise : Promise.all(batch.map(promiseOf))
@@ -159,6 +164,18 @@ export class Connection {
     }
     replies.then(answer, refuse)
     return first
+  }
+
+  /**
+   * Fast path: where other batches are in flight, as behind a busy HTTP service, what is sent in this turn of the event loop
+   * goes out in one write. A batch that is alone, as a Lambda's is, is written at once. (`bench/`: a write is a third of what
+   * a cached request costs.)
+   */
+  gather(): void {
+    const { stream } = this.client
+    if (stream.writableCorked > 0) return
+    stream.cork()
+    setImmediate(() => stream.uncork())
   }
 
   answered(): void {
