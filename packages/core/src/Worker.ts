@@ -221,13 +221,13 @@ export const make = <
     const run = new BatchRun(definition, environment, batch)
     decode(run, processOptions?.codec ?? Context.get(environment.context, Codec.Wire) ?? codec)
     return yield* turns.take(
-      keysOf(run),
+      run.lanes,
       Effect.tapError(stages(run), (error) => Effect.sync(() => abort(run, error)))
     )
   })
 
   // The kernel forgets the services of handlers; `make`'s signature is where they are known.
-  return { name, process: process as Worker<never>["process"] }
+  return { name, process }
 }
 
 const define = (
@@ -261,7 +261,7 @@ const environmentOf = (options: ProcessOptions | undefined): Effect.Effect<Envir
   Effect.map(Effect.context<Journal>(), (context) => {
     const journal = Context.get(context, Journal)
     return {
-      context: context as Context.Context<never>,
+      context,
       clock: Context.get(context, Clock.Clock),
       journal,
       failure: Context.get(context, FailurePolicy),
@@ -285,9 +285,6 @@ const stages = Effect.fnUntraced(function* (run: BatchRun) {
   yield* commit(run)
   return finish(run)
 })
-
-/** Turns ask for the keys twice, an iterator gives them once. */
-const keysOf = (run: BatchRun): Iterable<string> => ({ [Symbol.iterator]: () => run.lanes.keys() })
 
 const finish = (run: BatchRun): Outcome.BatchResult => {
   for (let index = 0; index < run.outcomes.length; index++) run.outcomes[index] ??= Outcome.unstarted

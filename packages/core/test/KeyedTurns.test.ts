@@ -8,6 +8,8 @@ import * as TestClock from "effect/testing/TestClock"
 import * as KeyedTurns from "../src/internal/kernel/KeyedTurns.ts"
 
 /** Calls that wait until they are told to go on, and the order in which they ran. */
+const lanesOf = (keys: ReadonlyArray<string>) => new Map(keys.map((key) => [key, undefined]))
+
 const stage = () => {
   const turns = KeyedTurns.make()
   const log: Array<string> = []
@@ -18,7 +20,7 @@ const stage = () => {
       yield* Deferred.await(go)
       log.push(`${name} out`)
     })
-    const fiber = yield* Effect.forkChild(turns.take(keys, work), { startImmediately: true })
+    const fiber = yield* Effect.forkChild(turns.take(lanesOf(keys), work), { startImmediately: true })
     return {
       fiber,
       end: Effect.andThen(Deferred.succeed(go, undefined), Fiber.join(fiber)),
@@ -70,8 +72,8 @@ describe("KeyedTurns", () => {
   it.effect("frees the keys of a call that died", () =>
     Effect.gen(function* () {
       const turns = KeyedTurns.make()
-      yield* Effect.exit(turns.take(["a"], Effect.die("a bug")))
-      assert.strictEqual(yield* turns.take(["a"], Effect.succeed("next")), "next")
+      yield* Effect.exit(turns.take(lanesOf(["a"]), Effect.die("a bug")))
+      assert.strictEqual(yield* turns.take(lanesOf(["a"]), Effect.succeed("next")), "next")
     })
   )
 
@@ -102,7 +104,7 @@ describe("KeyedTurns", () => {
           const fibers = yield* Effect.forEach(calls, (call, index) =>
             Effect.forkChild(
               turns.take(
-                call.keys,
+                lanesOf(call.keys),
                 Effect.acquireUseRelease(
                   work(index, call),
                   () => Effect.yieldNow,

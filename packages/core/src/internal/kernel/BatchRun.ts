@@ -9,7 +9,7 @@ import type { Delivery } from "../../Delivery.ts"
 import type * as Event from "../../Event.ts"
 import type { FailurePolicy } from "../../FailurePolicy.ts"
 import type { Journal } from "../../Journal.ts"
-import * as Outcome from "../../Outcome.ts"
+import type * as Outcome from "../../Outcome.ts"
 import type { Publisher } from "../../Publisher.ts"
 import type { RetryPolicy } from "../../RetryPolicy.ts"
 import type { Undecodable } from "../../Undecodable.ts"
@@ -174,8 +174,8 @@ export class BatchRun {
     this.definition = definition
     this.environment = environment
     this.batch = batch
-    this.outcomes = new Array<undefined>(batch.length).fill(undefined)
-    this.latencies = new Array<number>(batch.length).fill(0)
+    this.outcomes = batch.map(() => undefined)
+    this.latencies = batch.map(() => 0)
     this.startedAt = environment.clock.currentTimeMillisUnsafe()
     this.startedNanos = environment.clock.monotonicTimeNanosUnsafe()
   }

@@ -8,47 +8,51 @@ import * as Effect from "effect/Effect"
  * for each other.
  */
 export interface KeyedTurns {
-  readonly take: <A, E, R>(keys: Iterable<string>, self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** `lanes`: the call's keys, to be asked for more than once. */
+  readonly take: <A, E, R>(lanes: ReadonlyMap<string, unknown>, self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 export const make = (): KeyedTurns => {
   const last = new Map<string, Deferred.Deferred<void>>()
   // Fast path: a call that is alone (a Lambda's always is) is not written into the map; the next one that comes meanwhile
   // does it for both. It saves a map entry a record.
-  let alone: { readonly keys: Iterable<string>; readonly mine: Deferred.Deferred<void> } | undefined
+  let alone: { readonly lanes: ReadonlyMap<string, unknown>; readonly mine: Deferred.Deferred<void> } | undefined
   let running = 0
 
-  const enter = (keys: Iterable<string>, mine: Deferred.Deferred<void>): ReadonlySet<Deferred.Deferred<void>> => {
+  const enter = (
+    lanes: ReadonlyMap<string, unknown>,
+    mine: Deferred.Deferred<void>
+  ): ReadonlySet<Deferred.Deferred<void>> => {
     running += 1
     if (running === 1) {
-      alone = { keys, mine }
+      alone = { lanes, mine }
       return nobody
     }
     if (alone !== undefined) {
-      for (const key of alone.keys) last.set(key, alone.mine)
+      for (const key of alone.lanes.keys()) last.set(key, alone.mine)
       alone = undefined
     }
     const before = new Set<Deferred.Deferred<void>>()
-    for (const key of keys) {
+    for (const key of lanes.keys()) {
       const holder = last.get(key)
-      if (holder !== undefined && holder !== mine) before.add(holder)
+      if (holder !== undefined) before.add(holder)
       last.set(key, mine)
     }
     return before
   }
 
-  const leave = (keys: Iterable<string>, mine: Deferred.Deferred<void>): void => {
+  const leave = (lanes: ReadonlyMap<string, unknown>, mine: Deferred.Deferred<void>): void => {
     running -= 1
     if (alone?.mine === mine) alone = undefined
-    else for (const key of keys) if (last.get(key) === mine) last.delete(key)
+    else for (const key of lanes.keys()) if (last.get(key) === mine) last.delete(key)
     Deferred.doneUnsafe(mine, Effect.void)
   }
 
   return {
-    take: (keys, self) =>
+    take: (lanes, self) =>
       Effect.suspend(() => {
         const mine = Deferred.makeUnsafe<void>()
-        const before = enter(keys, mine)
+        const before = enter(lanes, mine)
         const waited =
           before.size === 0
             ? self
@@ -61,12 +65,12 @@ export const make = (): KeyedTurns => {
         return Effect.onExit(waited, () =>
           Effect.suspend(() => {
             const ahead = [...before].filter((holder) => !Deferred.isDoneUnsafe(holder))
-            if (ahead.length === 0) return Effect.sync(() => leave(keys, mine))
+            if (ahead.length === 0) return Effect.sync(() => leave(lanes, mine))
             return Effect.asVoid(
               Effect.forkDetach(
                 Effect.andThen(
                   Effect.forEach(ahead, (holder) => Deferred.await(holder), { discard: true }),
-                  Effect.sync(() => leave(keys, mine))
+                  Effect.sync(() => leave(lanes, mine))
                 )
               )
             )
