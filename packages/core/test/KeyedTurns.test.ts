@@ -7,9 +7,9 @@ import * as TestClock from "effect/testing/TestClock"
 
 import * as KeyedTurns from "../src/internal/kernel/KeyedTurns.ts"
 
-/** Calls that wait until they are told to go on, and the order in which they ran. */
 const lanesOf = (keys: ReadonlyArray<string>) => new Map(keys.map((key) => [key, undefined]))
 
+/** Calls that wait until they are told to go on, and the order in which they ran. */
 const stage = () => {
   const turns = KeyedTurns.make()
   const log: Array<string> = []
