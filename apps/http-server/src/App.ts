@@ -2,7 +2,6 @@
 import * as StoreConfig from "@leat/cache-redis/StoreConfig"
 import * as CacheStore from "@leat/core/CacheStore"
 import * as Journal from "@leat/core/Journal"
-import { RecommendationRequested } from "@leat/recommender/RecommendationRequested"
 import * as Recommendations from "@leat/recommender/Recommendations"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
 import * as Recommender from "@leat/recommender/Recommender"
@@ -36,9 +35,7 @@ const surroundings: HttpService.Options<Parts> = {
 
 // The same bounds as on the stream, however the event is wrapped.
 const events = Layer.unwrap(
-  Effect.map(RequestEvents.RequestEvents, ({ codec }) =>
-    HttpTransport.layer(recommendations, { events: [RecommendationRequested], codec })
-  )
+  Effect.map(RequestEvents.RequestEvents, ({ codec }) => HttpTransport.layer(recommendations, { codec }))
 )
 
 // The contract, and the worker that Kinesis feeds elsewhere: `POST /events` takes the same events.

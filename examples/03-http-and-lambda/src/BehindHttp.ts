@@ -1,5 +1,4 @@
 /** The worker at a path: `POST /requests`. */
-import { RecommendationRequested } from "@leat/recommender/RecommendationRequested"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
 import * as HttpService from "@leat/transport-http/HttpService"
 import * as HttpTransport from "@leat/transport-http/HttpTransport"
@@ -8,7 +7,7 @@ import * as Layer from "effect/Layer"
 
 import { App } from "./App.ts"
 
-const route = HttpTransport.layer(recommendations, { path: "/requests", events: [RecommendationRequested] })
+const route = HttpTransport.layer(recommendations, { path: "/requests" })
 
 const Program = HttpService.layer(route, { port: 0 }).pipe(Layer.provide(App))
 

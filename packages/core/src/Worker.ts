@@ -45,6 +45,9 @@ import type { WorkerEvent } from "./WorkerEvent.ts"
  */
 export interface Worker<out R> {
   readonly name: string
+  readonly events: ReadonlyArray<Event.Any>
+  /** Reads its deliveries where no other codec is in force. */
+  readonly codec: Codec.Codec
   /**
    * The only way in. One partition a batch, called serially per partition; calls that share a key take turns. Fails only
    * when the journal does.
@@ -227,7 +230,7 @@ export const make = <
   })
 
   // The kernel forgets the services of handlers; `make`'s signature is where they are known.
-  return { name, process }
+  return { name, events: options.events, codec, process }
 }
 
 const define = (

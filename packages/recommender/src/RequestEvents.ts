@@ -11,6 +11,7 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 import { largestTopN, RecommendationRequested } from "./RecommendationRequested.ts"
@@ -118,7 +119,7 @@ const bounded = (codec: Codec.Codec, maxTopN: number): Codec.Codec => ({
   ...codec,
   decode: (bytes) => {
     const read = codec.decode(bytes)
-    return read instanceof Undecodable.Undecodable || !isOutside(read.data, maxTopN) ? read : outside(maxTopN)
+    return read instanceof Undecodable.Undecodable || !isOutside(read.data, maxTopN) ? read : outside(read, maxTopN)
   }
 })
 
@@ -129,7 +130,13 @@ const isOutside = (data: unknown, maxTopN: number): boolean =>
   typeof data.top_n === "number" &&
   (data.top_n > maxTopN || data.top_n < 1)
 
-const outside = (maxTopN: number): Undecodable.Undecodable => {
-  const message = `Expected a value between 1 and ${maxTopN}`
-  return new Undecodable.Undecodable("Invalid", `${message}\n  at ["top_n"]`, [{ path: ["top_n"], message }])
+/** The sender deserves all of its faults, not only this one. */
+const outside = (read: Envelope.Envelope, maxTopN: number): Undecodable.Undecodable => {
+  const decoded = RecommendationRequested.decode(read.data, read.version)
+  const others = Result.isFailure(decoded) ? decoded.failure.faults.filter(({ path }) => path[0] !== "top_n") : []
+  const faults = [...others, { path: ["top_n"], message: `Expected a value between 1 and ${maxTopN}` }]
+  const lines = faults.map(
+    ({ message, path }) => `${message}\n  at ${path.map((part) => `["${String(part)}"]`).join("")}`
+  )
+  return new Undecodable.Undecodable("Invalid", lines.join("\n"), faults)
 }

@@ -193,6 +193,12 @@ describe("RequestEvents", () => {
     assert.match(read(settings, { top_n: 51 }), /between 1 and 50[\s\S]*top_n/)
   })
 
+  it("names the other faults of a request beside its top_n", () => {
+    const message = read(RequestEvents.make(), { user_id: "7", top_n: 0, request_id: "a" })
+    assert.match(message, /user_id[\s\S]*timestamp[\s\S]*between 1 and 100[\s\S]*top_n/)
+    assert.strictEqual(message.match(/top_n/g)?.length, 1)
+  })
+
   it("puts one user's requests on one shard", () => {
     const payload = { user_id: 7, request_id: "a", timestamp: "2026-11-23T00:00:00Z" }
     const envelope = RequestEvents.envelope(RequestEvents.make(), payload)

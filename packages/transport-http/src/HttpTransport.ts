@@ -24,7 +24,6 @@ import { randomUUID } from "node:crypto"
 import * as Codec from "@leat/core/Codec"
 import * as Deadline from "@leat/core/Deadline"
 import * as Delivery from "@leat/core/Delivery"
-import type * as Event from "@leat/core/Event"
 import type * as Journal from "@leat/core/Journal"
 import type * as Transport from "@leat/core/Transport"
 import type * as Worker from "@leat/core/Worker"
@@ -60,13 +59,8 @@ export interface Options {
   /** Default `/events`. */
   readonly path?: HttpRouter.PathInput | undefined
   /**
-   * The worker's events. With them a request that can't be read is refused whole, before anything of it runs; without them
-   * its events park or fail as on any transport.
-   */
-  readonly events?: ReadonlyArray<Event.Any> | undefined
-  /**
    * Reads the events of every mode, CloudEvents too: for bounds that are the deployment's and not the event's. It must know
-   * CloudEvents. Default: CloudEvents as they are, plain JSON as the program's codec or the worker's events say.
+   * CloudEvents. Default: CloudEvents as they are, plain JSON as the program's codec or the worker's says.
    */
   readonly codec?: Codec.Codec | undefined
   /** The deadline of a request. Default 10 s. */
@@ -123,14 +117,14 @@ const handler = <R>(
     if (message instanceof CloudEventsHttp.Unreadable) {
       return Problem.response(message.status, { detail: message.message })
     }
-    const codec = Reading.codecOf(message.mode, options, wire)
+    const codec = Reading.codecOf(message.mode, options.codec, wire ?? worker.codec)
     const partition = next()
     const arrival = yield* Clock.currentTimeMillis
     const batch = message.events.map((bytes, i) => Delivery.make({ partition, position: String(i), arrival, bytes }))
-    const readings = batch.map((delivery) => Reading.read(delivery, codec, options.events))
+    const readings = batch.map((delivery) => Reading.read(delivery, codec, worker.events))
     const faults = Reading.faultsOf(readings)
     if (faults.length > 0) return Answer.undecodable(faults)
-    return yield* worker.process(batch, codec === undefined ? {} : { codec }).pipe(
+    return yield* worker.process(batch, { codec }).pipe(
       Deadline.within(options.timeout ?? "10 seconds"),
       Effect.flatMap((result) => Answer.of(worker.name, message.mode, result, readings)),
       Effect.catchTag("JournalError", Answer.journalFailed)

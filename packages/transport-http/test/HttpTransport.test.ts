@@ -47,7 +47,7 @@ const answering = Worker.make("answering", {
 const started = (options: HttpTransport.Options = {}, journal = Journal.layerNone) =>
   Effect.map(
     Layer.build(
-      HttpService.layer(HttpTransport.layer(answering, { events: [Asked], ...options }), { port: 0 }).pipe(
+      HttpService.layer(HttpTransport.layer(answering, options), { port: 0 }).pipe(
         Layer.provide([journal, Logger.layer([])])
       )
     ),
@@ -180,14 +180,6 @@ describe("a request that can't be read", () => {
       )
       const alone = yield* post(service, [batch[0]], batchedType)
       assert.deepStrictEqual(alone.json, { outcomes: ["handled"] })
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("is 422 too where the transport does not know the events and nothing takes it", () =>
-    Effect.gen(function* () {
-      const found = yield* post(yield* started({ events: undefined }), { user: "7" })
-      assert.strictEqual(found.status, 422)
-      assert.include(paths(found.json), "payload.user")
     }).pipe(Effect.scoped)
   )
 

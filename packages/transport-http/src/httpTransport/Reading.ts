@@ -32,14 +32,11 @@ export interface Reading {
  */
 export const codecOf = (
   mode: CloudEventsHttp.Mode,
-  options: { readonly events?: ReadonlyArray<Event.Any> | undefined; readonly codec?: Codec.Codec | undefined },
-  wire: Codec.Codec | undefined
-): Codec.Codec | undefined => {
-  if (mode !== "plain") return options.codec === undefined ? cloudEvents : enveloped(options.codec)
-  const [only, ...others] = options.events ?? []
-  return (
-    options.codec ?? wire ?? (only !== undefined && others.length === 0 ? Codec.jsonOrCloudEvents(only) : undefined)
-  )
+  own: Codec.Codec | undefined,
+  otherwise: Codec.Codec
+): Codec.Codec => {
+  if (mode === "plain") return own ?? otherwise
+  return own === undefined ? cloudEvents : enveloped(own)
 }
 
 const cloudEvents = Codec.cloudEvents()
@@ -54,22 +51,18 @@ const enveloped = (codec: Codec.Codec): Codec.Codec => ({
 })
 
 /**
- * Reads one delivery; without the worker's events only its envelope.
+ * Reads one delivery as the worker will.
  *
  * @category decoding
  * @since 0.1.0
  */
 export const read = (
   delivery: Delivery.Delivery,
-  codec: Codec.Codec | undefined,
-  events: ReadonlyArray<Event.Any> | undefined
+  codec: Codec.Codec,
+  events: ReadonlyArray<Event.Any>
 ): Reading | Undecodable.Undecodable => {
-  const place = { id: `${delivery.partition}/${delivery.position}`, correlationId: undefined }
-  if (codec === undefined) return place
   const envelope = codec.decode(delivery.bytes)
-  if (envelope instanceof Undecodable.Undecodable) return events === undefined ? place : envelope
-  const known = { id: envelope.id ?? place.id, correlationId: envelope.correlationId }
-  if (events === undefined) return known
+  if (envelope instanceof Undecodable.Undecodable) return envelope
   const event = events.find((one) => one.tag === envelope.type)
   if (event === undefined)
     return Undecodable.unknownEvent(
@@ -78,7 +71,7 @@ export const read = (
     )
   const payload = event.decode(envelope.data, envelope.version)
   if (Result.isFailure(payload)) return payload.failure
-  return { ...known, id: envelope.id ?? event.id(payload.success) }
+  return { id: envelope.id ?? event.id(payload.success), correlationId: envelope.correlationId }
 }
 
 /**
