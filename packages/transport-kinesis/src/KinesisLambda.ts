@@ -126,8 +126,9 @@ const respond = Effect.fnUntraced(function* <R>(
   )
   yield* WorkerEvent.flush
   if (result === undefined) return nothingSettled(records)
-  const poison = (yield* FailurePolicy).permanent === "halt" ? undefined : poisonAtHead(records, result)
-  return poison === undefined ? toResponse(records, result) : yield* poison
+  const poison = poisonAtHead(records, result)
+  if (poison !== undefined && (yield* FailurePolicy).permanent !== "halt") return yield* poison
+  return toResponse(records, result)
 })
 
 const poisonAtHead = (
