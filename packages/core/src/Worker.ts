@@ -35,7 +35,6 @@ import * as Outcome from "./Outcome.ts"
 import { Publisher } from "./Publisher.ts"
 import { HandlerRetry } from "./RetryPolicy.ts"
 import { Readers } from "./WorkerEvent.ts"
-import type { WorkerEvent } from "./WorkerEvent.ts"
 
 /**
  * Named handlers over batches of deliveries.
@@ -293,7 +292,7 @@ const finish = (run: BatchRun): Outcome.BatchResult => {
   for (let index = 0; index < run.outcomes.length; index++) run.outcomes[index] ??= Outcome.unstarted
   const result = Outcome.result(run.outcomes as ReadonlyArray<Outcome.Outcome>)
   if (run.environment.readers.length > 0) {
-    tell(run, {
+    run.tell({
       _tag: "BatchFinished",
       worker: run.definition.name,
       batch: run.batch,
@@ -310,8 +309,4 @@ const finish = (run: BatchRun): Outcome.BatchResult => {
 }
 
 const abort = (run: BatchRun, error: JournalError): void =>
-  tell(run, { _tag: "BatchAborted", worker: run.definition.name, batch: run.batch, error })
-
-const tell = (run: BatchRun, event: WorkerEvent): void => {
-  for (const reader of run.environment.readers) reader.onEvent(event)
-}
+  run.tell({ _tag: "BatchAborted", worker: run.definition.name, batch: run.batch, error })

@@ -417,6 +417,30 @@ describe("Worker", () => {
       }).pipe(Effect.provide(Journal.layerMemory))
     )
 
+    it.effect("gives what can't be read behind an event it is fetching for to the dead-letter sink too", () =>
+      Effect.gen(function* () {
+        const letters: Array<DeadLetters.DeadLetter> = []
+        const worker = Worker.make("fetching", {
+          events: [Ordered],
+          prepare: (items) =>
+            Effect.succeed(
+              Context.make(Fetching.Fetching, { places: items.map((_, place) => place), until: Effect.void })
+            ),
+          handle: { Ordered: () => Effect.void }
+        })
+        const newer = JSON.stringify({ specversion: "1.0", id: "n1", type: "Ordered", dataversion: 2, data: {} })
+        const batch = [
+          Delivery.make({ position: "1", partitionKey: "a", bytes: order("a1") }),
+          Delivery.make({ position: "2", partitionKey: "a", bytes: newer })
+        ]
+        const result = yield* worker
+          .process(batch)
+          .pipe(Effect.provide([Layer.fresh(Journal.layerNone), DeadLetters.layerMemory(letters)]))
+        assert.deepStrictEqual(tags(result), ["Handled", "Parked"])
+        assert.strictEqual(letters.length, 1)
+      })
+    )
+
     it.effect("fails what it was still fetching for when the time ran out, and hands back what follows", () =>
       Effect.gen(function* () {
         const worker = Worker.make("fetching", {

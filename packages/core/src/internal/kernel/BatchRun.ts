@@ -13,7 +13,8 @@ import type * as Outcome from "../../Outcome.ts"
 import type { Publisher } from "../../Publisher.ts"
 import type { RetryPolicy } from "../../RetryPolicy.ts"
 import type { Undecodable } from "../../Undecodable.ts"
-import type { Reader } from "../../WorkerEvent.ts"
+import type { Reader, WorkerEvent } from "../../WorkerEvent.ts"
+import { within } from "./within.ts"
 
 /** Whatever a handler fails with. */
 export interface HandlerError {
@@ -193,6 +194,12 @@ export class BatchRun {
     return Number(this.environment.clock.monotonicTimeNanosUnsafe() - this.startedNanos) / 1e6
   }
 
+  /** Bounds what may go on only while something may still start: none when it was cut off. */
+  untilStartBy<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> {
+    const { clock, startBy } = this.environment
+    return startBy === Infinity ? Effect.map(self, Option.some) : within(self, clock, startBy)
+  }
+
   /** Bounds what must be over before the deadline itself: `undefined` when it is not. Leaves time for the commit. */
   beforeDeadline<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | undefined, E, R> {
     const { clock, startBy } = this.environment
@@ -204,6 +211,10 @@ export class BatchRun {
   outOfTime(): boolean {
     const { clock, startBy } = this.environment
     return startBy !== Infinity && clock.currentTimeMillisUnsafe() >= startBy
+  }
+
+  tell(event: WorkerEvent): void {
+    for (const reader of this.environment.readers) reader.onEvent(event)
   }
 
   settle(work: Work, outcome: Outcome.Outcome): void {

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Draft, JournaledOutcome, JournalError } from "../../Journal.ts"
 import * as Outcome from "../../Outcome.ts"
 import type { BatchRun, Lane, Work } from "./BatchRun.ts"
+import { requestsOf } from "./open.ts"
 import { toEnvelope } from "./publish.ts"
 
 /** How often a lane of only parked entries is read again after a conflict. */
@@ -33,11 +34,7 @@ const commitLanes: (run: BatchRun, lanes: ReadonlyArray<Lane>, reopened: number)
 
 /** Nothing of these lanes ran, so a moved stream changes nothing but their place in it. */
 const reopen = Effect.fnUntraced(function* (run: BatchRun, lanes: ReadonlyArray<Lane>, reopened: number) {
-  const requests = lanes.map((lane) => ({
-    key: lane.key,
-    deliveries: lane.works.map((work) => ({ type: work.tag, id: work.id }))
-  }))
-  const heads = yield* run.environment.journal.open(run.definition.name, requests)
+  const heads = yield* run.environment.journal.open(run.definition.name, requestsOf(lanes))
   lanes.forEach((lane, index) => {
     const head = heads[index]
     if (head === undefined) return

@@ -2,7 +2,6 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 
 import type * as Event from "../../Event.ts"
@@ -14,10 +13,7 @@ import type { BatchRun, Step, Work } from "./BatchRun.ts"
 import { bury } from "./bury.ts"
 import { describe } from "./describe.ts"
 import { drive, isSuccess } from "./drive.ts"
-import { within } from "./within.ts"
-
-/** Milliseconds the gathered writes of a batch may take; they are effects that may be lost. */
-const flushBound = 250
+import { flush, prepare } from "./prepare.ts"
 
 /** Runs every delivery that is neither known nor parked, lanes in order, and flushes what `prepare` gathered. */
 export const handle = Effect.fnUntraced(function* (run: BatchRun) {
@@ -40,24 +36,34 @@ const handleWaves = Effect.fnUntraced(function* (
 ) {
   const until = Context.get(context, Fetching)?.until
   const [now, afterwards] = until === undefined ? [live, none] : waves(live)
-  const pending = eagerPass(run, now, context)
-  if (run.undecodable > 0)
-    yield* bury(
-      run,
-      now.filter((work) => isUnburied(run, work))
-    )
+  const pending = yield* wave(run, now, context)
   if (pending.length === 0 && until === undefined) return
-  const second = Effect.andThen(
-    until ?? Effect.void,
-    Effect.suspend(() => lanes(run, eagerPass(run, afterwards, context), context))
+  const first = lanes(run, pending, context)
+  const second = Effect.flatMap(Effect.andThen(until ?? Effect.void, wave(run, afterwards, context)), (later) =>
+    lanes(run, later, context)
   )
-  yield* untilStartBy(
-    run,
-    pending.length === 0
-      ? second
-      : Effect.all([lanes(run, pending, context), second], { concurrency: "unbounded", discard: true })
+  yield* run.untilStartBy(
+    pending.length === 0 ? second : Effect.all([first, second], { concurrency: "unbounded", discard: true })
   )
 })
+
+/** Handles what needs no fiber, in one turn; gives what does. */
+const wave = (
+  run: BatchRun,
+  works: ReadonlyArray<Work>,
+  context: Context.Context<never>
+): Effect.Effect<ReadonlyArray<Pending>> =>
+  Effect.suspend(() => {
+    const pending = eagerPass(run, works, context)
+    if (run.undecodable === 0) return Exit.succeed(pending)
+    return Effect.as(
+      bury(
+        run,
+        works.filter((work) => isUnburied(run, work))
+      ),
+      pending
+    )
+  })
 
 const none: ReadonlyArray<Work> = []
 
@@ -74,46 +80,6 @@ const waves = (live: ReadonlyArray<Work>): readonly [ReadonlyArray<Work>, Readon
 
 const isUnburied = (run: BatchRun, work: Work): boolean =>
   work.undecodable !== undefined && run.outcomes[work.index] === undefined
-
-/** The context of this batch; `undefined` when the time ran out before anything could start. */
-const prepare = (
-  run: BatchRun,
-  live: ReadonlyArray<Work>,
-  scope: Scope.Closeable
-): Effect.Effect<Context.Context<never> | undefined> => {
-  const { context } = run.environment
-  if (run.definition.prepare === undefined) return Effect.succeed(context)
-  const items =
-    run.undecodable === 0 && !run.environment.journal.durable
-      ? live
-      : live.filter((work) => work.undecodable === undefined && !work.lane.parked)
-  if (items.length === 0) return Effect.succeed(context)
-  const prepared = run.definition.prepare(items).pipe(
-    Effect.provideContext(Context.add(context, Scope.Scope, scope)),
-    Effect.map((services) => Context.merge(context, services)),
-    // What `prepare` couldn't fetch, handlers fetch; only its defect is told.
-    Effect.catchCause((cause) =>
-      Effect.sync(() => {
-        emit(run, { _tag: "PrepareFailed", worker: run.definition.name, reason: Cause.pretty(cause) })
-        return context
-      })
-    )
-  )
-  return Effect.map(untilStartBy(run, prepared), (found) => {
-    const ready = Option.getOrUndefined(found)
-    const fetching = ready === undefined ? undefined : Context.get(ready, Fetching)
-    for (const place of fetching?.places ?? []) {
-      const item = items[place]
-      if (item !== undefined) item.fetching = true
-    }
-    return ready
-  })
-}
-
-const untilStartBy = <A, E, R>(run: BatchRun, self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> => {
-  const { clock, startBy } = run.environment
-  return startBy === Infinity ? Effect.map(self, Option.some) : within(self, clock, startBy)
-}
 
 /** A lane whose first runnable work needs a fiber; `begun` is that work, already called. */
 interface Pending {
@@ -246,7 +212,7 @@ const retryWork = Effect.fnUntraced(function* (
   const holdUntil = run.elapsed() + run.environment.failure.maxHold
   while (mayRetry(run, work, exit) && run.elapsed() < holdUntil) {
     if (!(yield* RetryPolicy.pause(run.environment.retry, work.tried))) break
-    emit(run, { _tag: "HandlerRetried", worker: run.definition.name, delivery: work.delivery, attempt: work.tried + 1 })
+    run.tell({ _tag: "HandlerRetried", worker: run.definition.name, delivery: work.delivery, attempt: work.tried + 1 })
     // The thunk again, never the same effect: an eager call has already run.
     exit = yield* Effect.exit(later(run, work, context))
   }
@@ -288,21 +254,6 @@ const reply = (value: unknown): ReadonlyArray<Event.Emitted> =>
 
 const nothing: ReadonlyArray<Event.Emitted> = []
 
-/** Closes the scope of `prepare`: gathered writes go out before the commit, bounded; a failure is only counted. */
-const flush = (run: BatchRun, scope: Scope.Closeable): Effect.Effect<void> => {
-  // Nothing was gathered: nothing that could take time, so no timer, which is dearer than all the rest of a flush.
-  if (scope.state._tag === "Empty") return Scope.close(scope, Exit.void)
-  const failed = (reason: string) =>
-    Effect.sync(() => emit(run, { _tag: "FlushFailed", worker: run.definition.name, reason }))
-  return Scope.close(scope, Exit.void).pipe(
-    Effect.timeoutOption(flushBound),
-    Effect.flatMap(
-      Option.match({ onNone: () => failed(`not done after ${flushBound} ms`), onSome: () => Effect.void })
-    ),
-    Effect.catchCause((cause) => failed(Cause.pretty(cause)))
-  )
-}
-
 /** What the deadline cut off: begun is failed and may be tried again, the rest was never started. */
 const settleLeftovers = (run: BatchRun, live: ReadonlyArray<Work>): void => {
   for (const work of live) {
@@ -317,7 +268,3 @@ const cutOff = Outcome.failed(
   Cause.fail({ _tag: "DeadlineExceeded", message: "the deadline passed", retryable: true }),
   true
 )
-
-const emit = (run: BatchRun, event: Parameters<(typeof run.environment.readers)[number]["onEvent"]>[0]): void => {
-  for (const reader of run.environment.readers) reader.onEvent(event)
-}
