@@ -1,5 +1,5 @@
 /**
- * From a fresh clone to the running program with nothing but Node 18 or later and npm.
+ * From a fresh clone to the running program with nothing but Node 20 or later and npm.
  *
  *   npm start [-- ARGS]    the whole system on this machine (apps/local)
  *   npm test  [-- ARGS]    every test; ARGS go to Vitest, such as a file name
