@@ -1,5 +1,5 @@
 /** The function in this process, so that a test sees what it published, and to whom it gave what it could not serve. */
-import * as DeadLetters from "@leat/core/DeadLetters"
+import * as DeadLetterSink from "@leat/core/DeadLetterSink"
 import type * as Envelope from "@leat/core/Envelope"
 import * as Publisher from "@leat/core/Publisher"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
@@ -24,7 +24,7 @@ export interface Function {
   readonly lambda: KinesisLambda.KinesisLambda
   /** What was served so far, in order: the events that it published. */
   readonly served: () => ReadonlyArray<Served>
-  readonly letters: ReadonlyArray<DeadLetters.DeadLetter>
+  readonly letters: ReadonlyArray<DeadLetterSink.DeadLetter>
   /** What it printed, by any way out. */
   readonly printed: () => string
 }
@@ -39,11 +39,11 @@ export const make = ({ env, sink = false }: Options) =>
   Effect.gen(function* () {
     const printed = yield* silence
     const published: Array<Envelope.Envelope> = []
-    const letters: Array<DeadLetters.DeadLetter> = []
+    const letters: Array<DeadLetterSink.DeadLetter> = []
     const layer = Layer.mergeAll(
       App,
       Publisher.layerMemory(published),
-      sink ? DeadLetters.layerMemory(letters) : Layer.empty
+      sink ? DeadLetterSink.layerMemory(letters) : Layer.empty
     ).pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))
     const lambda = yield* Effect.acquireRelease(
       Effect.sync(() => KinesisLambda.make(recommendations, layer)),

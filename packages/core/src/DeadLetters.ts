@@ -1,170 +1,333 @@
 /**
- * Where an event goes that can't be handled and has no journal to wait in.
+ * Events that wait parked in the journal: the failed one at the head of its key, and behind it what followed on that key.
+ *
+ * **Guarantees.** A redrive runs what waits on a key in order, with today's code, while new deliveries of that key go on
+ * queueing behind. What comes of an event and that it no longer waits is one commit: a redrive that crashes half-way goes
+ * on where it was, and of two at once one stops. Only an outcome or a discard with a reason ends the waiting of an event.
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 
-import type * as Delivery from "./Delivery.ts"
-import * as Envelope from "./Envelope.ts"
-import type { Publisher } from "./Publisher.ts"
+import type { Delivery } from "./Delivery.ts"
+import { Journal, toDelivery } from "./Journal.ts"
+import type { Draft, Entry, JournaledOutcome, JournalError } from "./Journal.ts"
+import * as Outcome from "./Outcome.ts"
+import type { Worker } from "./Worker.ts"
 
 /**
- * An event that was given up, with its bytes and the reason.
+ * A key on which events wait.
  *
  * @category models
  * @since 0.1.0
  */
-export interface DeadLetter {
-  readonly worker: string
-  readonly delivery: Delivery.Delivery
+export interface ParkedKey {
+  readonly key: string
+  /** How many events wait. */
+  readonly count: number
+  /** Why the first of them does. */
   readonly reason: string
-  /** Epoch milliseconds. */
+  /** Type and id of the first. */
+  readonly type: string
+  readonly id: string
+  /** When the first was parked, in epoch milliseconds. */
+  readonly since: number
+}
+
+/**
+ * An event that waits.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Letter {
+  /** Names it: what {@link discard} takes. */
+  readonly position: number
+  readonly type: string
+  readonly id: string
+  /** The record as it came. */
+  readonly bytes: Uint8Array
+  readonly delivery: Delivery
+  /** Why it waits, of the last attempt, in one line. */
+  readonly reason: string
+  readonly trace: string | undefined
+  /** How often its handler ran, redrives included; 0 for what waits behind another or can't be read. */
+  readonly attempts: number
+  /** When it was parked, in epoch milliseconds. */
   readonly at: number
 }
 
 /**
- * The sink did not accept a letter; the record is then reported failed.
- *
- * @category errors
- * @since 0.1.0
- */
-export class DeadLetterError extends Schema.TaggedError<DeadLetterError>()("DeadLetterError", {
-  message: Schema.String,
-  retryable: Schema.Boolean,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {}
-
-/**
- * Accepts dead letters. The answer at `i` belongs to `letters[i]`; a letter must be durable before it is accepted.
+ * How far a redrive came.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Sink {
-  readonly accept: (
-    letters: ReadonlyArray<DeadLetter>
-  ) => Effect.Effect<ReadonlyArray<Exit.Exit<void, DeadLetterError>>>
+export interface Redriven {
+  readonly key: string
+  /** Events that no longer wait. */
+  readonly settled: number
+  /** Why it stopped before the end of what waits; `undefined` when nothing waits any more. */
+  readonly stopped: { readonly reason: string; readonly retryable: boolean } | undefined
 }
 
 /**
- * The sink in force; `undefined` by default: without a journal such records are reported failed.
+ * A letter can't be discarded: it doesn't wait on this key, or another program resolved it meanwhile.
  *
- * @category references
+ * @category errors
  * @since 0.1.0
  */
-export const DeadLetters: Context.Reference<Sink | undefined> = Context.Reference<Sink | undefined>(
-  "@leat/core/DeadLetters",
-  { defaultValue: () => undefined }
-)
+export class NotParked extends Schema.TaggedError<NotParked>()("NotParked", {
+  key: Schema.String,
+  message: Schema.String,
+  retryable: Schema.Boolean
+}) {}
+
+const pageSize = 100
+
+/** What waits of a worker, page by page, in order of commit. */
+const letters = (worker: string): Stream.Stream<Entry, JournalError, Journal> =>
+  Stream.unwrap(
+    Effect.map(Journal, (journal) =>
+      Stream.unfold(0, (after) =>
+        Effect.map(journal.parked(worker, { after, limit: pageSize }), (page) => {
+          const last = page.at(-1)
+          return last === undefined ? undefined : ([page, last.position] as const)
+        })
+      ).pipe(Stream.flattenIterable)
+    )
+  )
 
 /**
- * Sends dead letters to `sink`.
+ * The keys on which events of a worker wait, the longest waiting first.
  *
- * @category layers
+ * @category combinators
  * @since 0.1.0
  */
-export const layer = (sink: Sink): Layer.Layer<never> => Layer.succeed(DeadLetters, sink)
+export const list = (worker: string): Effect.Effect<ReadonlyArray<ParkedKey>, JournalError, Journal> =>
+  Effect.map(
+    Stream.runFold(
+      letters(worker),
+      () => new Map<string, ParkedKey>(),
+      (keys, entry) => {
+        const { count = 0 } = keys.get(entry.key) ?? {}
+        return keys.set(entry.key, { ...(keys.get(entry.key) ?? headOf(entry)), count: count + 1 })
+      }
+    ),
+    (keys) => [...keys.values()]
+  )
 
-/**
- * Sends dead letters to a sink that has to be made.
- *
- * @category layers
- * @since 0.1.0
- */
-export const layerEffect = <E, R>(sink: Effect.Effect<Sink, E, R>): Layer.Layer<never, E, R> =>
-  Layer.effect(DeadLetters, sink)
-
-/**
- * Keeps dead letters in an array of the caller's: for tests and examples.
- *
- * @category layers
- * @since 0.1.0
- */
-export const layerMemory = (letters: Array<DeadLetter>): Layer.Layer<never> =>
-  layer({
-    accept: (accepted) =>
-      Effect.sync(() => {
-        letters.push(...accepted)
-        return accepted.map(() => Exit.void)
-      })
-  })
-
-/**
- * A letter as a program reads it off a stream: the data of a CloudEvent of the type `leat.dead-letter`.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Letter = Schema.Struct({
-  worker: Schema.String,
-  reason: Schema.String,
-  /** Epoch milliseconds. */
-  at: Schema.Finite,
-  /** Where the record came from. */
-  partition: Schema.String,
-  position: Schema.String,
-  partitionKey: Schema.String,
-  attempt: Schema.Int,
-  /** Epoch milliseconds. */
-  arrival: Schema.Finite,
-  /** The record's bytes. */
-  bytes: Schema.Uint8ArrayFromBase64
+const headOf = (entry: Entry): ParkedKey => ({
+  key: entry.key,
+  count: 0,
+  reason: reasonOf(entry.outcome),
+  type: entry.type,
+  id: entry.id,
+  since: entry.at
 })
 
-/** Longest reason that is sent: a defect's trace can be long, and the bytes matter more. */
-const longestReason = 4_000
-
-const encodeLetter = Schema.encodeSync(Letter)
+const reasonOf = (outcome: JournaledOutcome): string => (outcome._tag === "Handled" ? "" : outcome.reason)
 
 /**
- * A letter as an envelope; a letter sent twice has the same id.
+ * What waits on a key, in order: the first `limit` events (default 100).
  *
- * @category encoding
+ * @category combinators
  * @since 0.1.0
  */
-export const toEnvelope = ({ at, delivery, reason, worker }: DeadLetter): Envelope.Envelope => {
-  const { arrival, attempt, bytes, partition, partitionKey, position } = delivery
-  const letter = {
-    worker,
-    reason: reason.slice(0, longestReason),
-    at,
-    partition,
-    position,
-    partitionKey,
-    attempt,
-    arrival,
-    bytes
-  }
-  return Envelope.make({
-    id: `${worker}/${partition}/${position}`,
-    type: "leat.dead-letter",
-    source: worker,
-    // A record may come without a key; its letter then shares one with nothing.
-    key: partitionKey === "" ? `${partition}/${position}` : partitionKey,
-    data: encodeLetter(letter)
+export const inspect = (
+  worker: string,
+  key: string,
+  options: { readonly limit?: number | undefined; readonly after?: number | undefined } = {}
+): Effect.Effect<ReadonlyArray<Letter>, JournalError, Journal> =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    const entries = yield* journal.parked(worker, { ...options, key })
+    const [first] = entries
+    if (first === undefined) return []
+    const tries = yield* Stream.runCollect(
+      Stream.filter(journal.read(first.position, { worker, keys: [key] }), (entry) => entry.resolves !== undefined)
+    )
+    return entries.map((entry) => letterOf(entry, tries.filter(({ resolves }) => resolves === entry.position)))
   })
+
+/** The last attempt says why it waits now. */
+const letterOf = (entry: Entry, tries: ReadonlyArray<Entry>): Letter => {
+  const { outcome } = tries.at(-1) ?? entry
+  return {
+    position: entry.position,
+    type: entry.type,
+    id: entry.id,
+    bytes: entry.bytes,
+    delivery: toDelivery(entry),
+    reason: reasonOf(outcome),
+    trace: outcome._tag === "Parked" ? outcome.trace : undefined,
+    attempts: tries.reduce((sum, one) => sum + one.attempts, entry.attempts),
+    at: entry.at
+  }
 }
 
 /**
- * A sink that publishes its letters: accepted is what the publisher accepted.
+ * Runs what waits on a key again, in order, until nothing does or an event fails again.
  *
- * @category constructors
+ * @category combinators
  * @since 0.1.0
  */
-export const fromPublisher = (publisher: Publisher): Sink => ({
-  accept: (letters) =>
-    Effect.map(publisher.publish(letters.map(toEnvelope)), (answers) =>
-      answers.map((answer) =>
-        Exit.mapError(
-          answer,
-          ({ message, retryable }) =>
-            new DeadLetterError({ message: `the dead letter was not published: ${message}`, retryable })
-        )
-      )
+export const redrive = <R>(
+  worker: Worker<R>,
+  key: string
+): Effect.Effect<Redriven, JournalError, R | Journal> =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    let settled = 0
+    while (true) {
+      const waiting = yield* journal.parked(worker.name, { key, limit: pageSize })
+      if (waiting.length === 0) return { key, settled, stopped: undefined }
+      const batch = yield* inPlace(worker, key, waiting)
+      const [first] = waiting
+      const step = batch.length === 0 && first !== undefined ? yield* move(worker, first) : yield* run(worker, batch)
+      settled += step.settled
+      if (step.stopped !== undefined) return { key, settled, stopped: step.stopped }
+    }
+  })
+
+type Progress = Pick<Redriven, "settled" | "stopped">
+
+/** What of the head of a key still belongs to it: today's code may read a lane out of what had none, or another one. */
+const inPlace = <R>(worker: Worker<R>, key: string, waiting: ReadonlyArray<Entry>) =>
+  Effect.map(
+    Effect.forEach(waiting, (entry) => worker.locate(toDelivery(entry))),
+    (keys) => {
+      const moved = keys.findIndex((one) => one !== key)
+      return moved === -1 ? waiting : waiting.slice(0, moved)
+    }
+  )
+
+const run = <R>(worker: Worker<R>, batch: ReadonlyArray<Entry>) =>
+  Effect.map(
+    worker.process(batch.map(toDelivery), { redrives: batch.map(({ position }) => position) }),
+    ({ outcomes }): Progress => {
+      const stop = outcomes.findIndex((outcome) => outcome._tag === "Parked" || !Outcome.isSettled(outcome))
+      const stopped = outcomes[stop]
+      return stopped === undefined
+        ? { settled: outcomes.length, stopped: undefined }
+        : { settled: stop, stopped: why(stopped) }
+    }
+  )
+
+const why = (outcome: Outcome.Outcome): NonNullable<Redriven["stopped"]> => ({
+  reason: Outcome.reason(outcome) ?? "the time was up",
+  retryable: outcome._tag === "Unstarted" || (outcome._tag === "Failed" && outcome.retryable)
+})
+
+/** It is delivered to the lane it belongs to, where it is handled, known, or waits in turn; only then it is done with here. */
+const move = Effect.fnUntraced(function* <R>(worker: Worker<R>, letter: Entry) {
+  const { outcomes } = yield* worker.process([toDelivery(letter)])
+  const [outcome] = outcomes
+  if (outcome === undefined || !Outcome.isSettled(outcome)) {
+    return { settled: 0, stopped: why(outcome ?? Outcome.unstarted) } satisfies Progress
+  }
+  const key = yield* worker.locate(toDelivery(letter))
+  return yield* resolve(worker.name, letter.key, [letter.position], `delivered again on the key ${key}`).pipe(
+    Effect.map((settled): Progress => ({ settled, stopped: undefined })),
+    Effect.catchTag("NotParked", ({ message }) =>
+      Effect.succeed<Progress>({ settled: 0, stopped: { reason: message, retryable: true } })
     )
+  )
+})
+
+/**
+ * Redrives every key on which events of a worker wait, several side by side.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const redriveAll = <R>(
+  worker: Worker<R>,
+  options: {
+    /** Events a second over all keys, so that what failed under load isn't loaded at once. Default: as fast as it goes. */
+    readonly rate?: number | undefined
+    /** Keys at once. Default 10. */
+    readonly concurrency?: number | undefined
+  } = {}
+): Effect.Effect<ReadonlyArray<Redriven>, JournalError, R | Journal> => {
+  const { concurrency = 10, rate = Infinity } = options
+  const pause = (settled: number) => Effect.sleep(Duration.millis((1_000 * settled * concurrency) / rate))
+  return Effect.flatMap(list(worker.name), (keys) =>
+    Effect.forEach(
+      keys,
+      ({ key }) => Effect.tap(redrive(worker, key), ({ settled }) => (rate === Infinity ? Effect.void : pause(settled))),
+      { concurrency }
+    )
+  )
+}
+
+/**
+ * Gives up events that wait on a key, and says why: they are journaled as skipped, and what waits behind them no longer
+ * does because of them.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const discard = (
+  worker: string,
+  key: string,
+  options: {
+    readonly reason: string
+    /** Which events; their positions are in {@link inspect}. Default: all that wait on the key. */
+    readonly positions?: ReadonlyArray<number> | undefined
+  }
+): Effect.Effect<number, JournalError | NotParked, Journal> =>
+  Effect.gen(function* () {
+    if (options.positions !== undefined) return yield* resolve(worker, key, options.positions, options.reason)
+    const journal = yield* Journal
+    let discarded = 0
+    while (true) {
+      const waiting = yield* journal.parked(worker, { key })
+      if (waiting.length === 0) return discarded
+      discarded += yield* resolve(worker, key, waiting.map(({ position }) => position), options.reason)
+    }
+  })
+
+/** How often a commit is tried against a key on which new events go on queueing. */
+const tries = 10
+
+/** Writes a resolution for each letter, in one commit. */
+const resolve = Effect.fnUntraced(function* (
+  worker: string,
+  key: string,
+  positions: ReadonlyArray<number>,
+  reason: string
+) {
+  const journal = yield* Journal
+  for (let tried = 0; tried < tries; tried++) {
+    const { heads } = yield* journal.open(worker, [{ key, deliveries: [] }])
+    const waiting = yield* Effect.forEach(positions, (position) =>
+      Effect.map(journal.parked(worker, { key, after: position - 1, limit: 1 }), ([entry]) => ({ position, entry }))
+    )
+    const missing = waiting.find(({ entry, position }) => entry?.position !== position)
+    if (missing !== undefined) {
+      const message = `no event waits at position ${missing.position} of the key ${JSON.stringify(key)}`
+      return yield* new NotParked({ key, message, retryable: false })
+    }
+    const entries = waiting.flatMap(({ entry }) => (entry === undefined ? [] : [resolution(entry, reason)]))
+    const [verdict] = yield* journal.commit(worker, [{ key, expected: heads[0]?.version ?? 0, entries }])
+    if (verdict !== "conflict") return entries.length
+  }
+  const message = `other programs kept writing to the key ${JSON.stringify(key)}: try again`
+  return yield* new NotParked({ key, message, retryable: true })
+})
+
+const resolution = (letter: Entry, reason: string): Draft => ({
+  type: letter.type,
+  id: letter.id,
+  source: letter.source,
+  bytes: letter.bytes,
+  outcome: Outcome.skipped(reason),
+  attempts: 0,
+  duration: 0,
+  workerVersion: letter.workerVersion,
+  resolves: letter.position
 })

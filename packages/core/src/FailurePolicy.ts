@@ -39,6 +39,10 @@ export interface FailurePolicy {
   readonly maxAttempts: number
   /** Milliseconds a lane may wait between retries inside one batch. Default 1 s. */
   readonly maxHold: number
+  /** Events that may wait parked on one key; from then on the key halts. Default 1,000. */
+  readonly maxParkedPerKey: number
+  /** Events of a worker that may wait parked; from then on what would park halts. Default 100,000. */
+  readonly maxParked: number
 }
 
 /**
@@ -52,6 +56,8 @@ export interface Options {
   readonly transient?: Action | undefined
   readonly maxAttempts?: number | undefined
   readonly maxHold?: Duration.Input | undefined
+  readonly maxParkedPerKey?: number | undefined
+  readonly maxParked?: number | undefined
 }
 
 /**
@@ -64,7 +70,9 @@ export const make = (options: Options = {}): FailurePolicy => ({
   permanent: options.permanent ?? "park",
   transient: options.transient ?? "halt",
   maxAttempts: options.maxAttempts ?? Infinity,
-  maxHold: Duration.toMillis(options.maxHold ?? 1_000)
+  maxHold: Duration.toMillis(options.maxHold ?? 1_000),
+  maxParkedPerKey: options.maxParkedPerKey ?? 1_000,
+  maxParked: options.maxParked ?? 100_000
 })
 
 /**
@@ -89,9 +97,12 @@ export const layer = (options: Options): Layer.Layer<never> => Layer.succeed(Fai
 const action = (name: string, otherwise: Action) =>
   Config.schema(Schema.Literals(["park", "halt", "skip"]), name).pipe(Config.withDefault(otherwise))
 
+const bound = (name: string, otherwise: number) =>
+  Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), name).pipe(Config.withDefault(otherwise))
+
 /**
- * Treats failures by `FAILURE_PERMANENT` (park), `FAILURE_TRANSIENT` (halt), `FAILURE_MAX_ATTEMPTS` and
- * `FAILURE_MAX_HOLD` (1 second).
+ * Treats failures by `FAILURE_PERMANENT` (park), `FAILURE_TRANSIENT` (halt), `FAILURE_MAX_ATTEMPTS`,
+ * `FAILURE_MAX_HOLD` (1 second), `FAILURE_MAX_PARKED_PER_KEY` (1000) and `FAILURE_MAX_PARKED` (100000).
  *
  * @category layers
  * @since 0.1.0
@@ -105,7 +116,9 @@ export const layerConfig: Layer.Layer<never, Config.ConfigError> = Layer.effect(
       maxAttempts: Config.schema(Schema.Int.check(Schema.isGreaterThan(0)), "FAILURE_MAX_ATTEMPTS").pipe(
         Config.withDefault(Infinity)
       ),
-      maxHold: Config.Duration("FAILURE_MAX_HOLD").pipe(Config.withDefault(Duration.seconds(1)))
+      maxHold: Config.Duration("FAILURE_MAX_HOLD").pipe(Config.withDefault(Duration.seconds(1))),
+      maxParkedPerKey: bound("FAILURE_MAX_PARKED_PER_KEY", 1_000),
+      maxParked: bound("FAILURE_MAX_PARKED", 100_000)
     }),
     make
   )

@@ -5,7 +5,7 @@
  */
 import * as Context from "effect/Context"
 
-import { DeadLetters } from "./DeadLetters.ts"
+import { DeadLetterSink } from "./DeadLetterSink.ts"
 import { FailurePolicy } from "./FailurePolicy.ts"
 import { Journal } from "./Journal.ts"
 import { Publisher } from "./Publisher.ts"
@@ -21,7 +21,7 @@ export const describe = (context: Context.Context<Journal>): ReadonlyArray<strin
   const { durable } = Context.get(context, Journal)
   const failure = Context.get(context, FailurePolicy)
   const { attempts } = Context.get(context, HandlerRetry)
-  const sink = Context.get(context, DeadLetters)
+  const sink = Context.get(context, DeadLetterSink)
   return [
     durable
       ? "journal: a redelivered event is not handled again, effectively once for outcomes and emitted ids"
@@ -33,11 +33,16 @@ export const describe = (context: Context.Context<Journal>): ReadonlyArray<strin
     durable || sink !== undefined
       ? "unreadable records never block a partition"
       : "unreadable records are reported failed: the mapping needs an on-failure destination",
-    Context.get(context, Publisher) === undefined
-      ? "no publisher: emitted events are dropped"
-      : "emitted events are published before the acknowledgement, under stable ids",
+    publishing(durable, Context.get(context, Publisher) !== undefined),
     `at most ${attempts} handler call${attempts === 1 ? "" : "s"} a delivery`
   ]
+}
+
+const publishing = (durable: boolean, publisher: boolean): string => {
+  if (!publisher) return "no publisher: emitted events are dropped"
+  return durable
+    ? "emitted events are committed with their outcome and published afterwards, under stable ids"
+    : "emitted events are published before the acknowledgement, under stable ids"
 }
 
 const withoutJournal = (action: "park" | "halt" | "skip") =>

@@ -3,29 +3,42 @@
  *
  * **Guarantees.** A stream is one (namespace, worker, key). Its versions are 1, 2, 3, … without gaps; a lane commits whole
  * or, when its stream moved since it was opened, not at all (`conflict`), and conflicts alone. A delivery is recorded
- * once per (namespace, worker, key, type, id). Positions grow in commit order.
+ * once per (namespace, worker, key, type, id): what comes of it later is a *resolution*, an entry that points at it.
+ * Positions grow in commit order and without gaps in a namespace, so a reader that has seen a position has seen all before
+ * it. What waits parked, what waits to be published and what a projection has not folded is never pruned.
  *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
+import type * as Delivery from "./Delivery.ts"
 import type * as Envelope from "./Envelope.ts"
 import * as MemoryJournal from "./internal/memoryJournal.ts"
 import type * as Outcome from "./Outcome.ts"
+import * as Projection from "./Projection.ts"
+import type { ViewStore } from "./View.ts"
 
 /**
  * The journal could not read or write.
+ *
+ * **Details**
+ *
+ * `Unavailable`: the store can't be reached or is busy, try again. `Refused`: it doesn't let this program in, or its
+ * address is wrong. `Incompatible`: its tables were written by a newer program. `Corrupt`: an entry can't be read back.
+ * `NoJournal`: {@link layerNone} remembers nothing.
  *
  * @category errors
  * @since 0.1.0
  */
 export class JournalError extends Schema.TaggedError<JournalError>()("JournalError", {
-  operation: Schema.Literals(["open", "commit", "read"]),
+  operation: Schema.Literals(["connect", "open", "commit", "read", "parked", "outbox", "view", "prune"]),
+  reason: Schema.Literals(["Unavailable", "Refused", "Incompatible", "Corrupt", "NoJournal"]),
   message: Schema.String,
   retryable: Schema.Boolean,
   cause: Schema.optionalKey(Schema.Defect())
@@ -64,8 +77,25 @@ export interface Head {
   readonly version: number
   /** How many entries of the stream are parked and not resolved. */
   readonly parked: number
+  /** How many entries of the stream have events that wait to be published. */
+  readonly unpublished: number
   /** `known[i]` is the latest outcome of `deliveries[i]`, where it has one; `undefined` where none has. */
   readonly known: ReadonlyArray<JournaledOutcome | undefined> | undefined
+}
+
+/**
+ * What one read before a batch tells.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Opened {
+  /** `heads[i]` belongs to the lane at `i`. */
+  readonly heads: ReadonlyArray<Head>
+  /** Parked entries of the worker, over all its keys. */
+  readonly parked: number
+  /** Entries of the worker whose events wait to be published and that nobody holds. */
+  readonly unpublished: number
 }
 
 /**
@@ -80,24 +110,33 @@ export type JournaledOutcome =
   | Outcome.Parked
 
 /**
+ * Where a delivery came from: enough to deliver its bytes again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Source = Pick<Delivery.Delivery, "partition" | "position" | "partitionKey" | "arrival">
+
+/**
  * An entry to append.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Draft extends DeliveryId {
-  readonly source: { readonly partition: string; readonly position: string }
+  readonly source: Source
   /** The envelope as it was delivered. */
   readonly bytes: Uint8Array
   readonly outcome: JournaledOutcome
+  /** How often the handler was called; 0 for what never began: it waits behind another, can't be read, was discarded. */
   readonly attempts: number
   /** Milliseconds from the start of the batch to this outcome. */
   readonly duration: number
   readonly workerVersion: string | undefined
-  /** Results of non-deterministic steps, by name: what a replay answers them with. */
-  readonly steps?: { readonly [name: string]: unknown }
-  /** Position of the parked entry that this one redrives or discards. */
-  readonly resolves?: number
+  /** Results of non-deterministic steps, by name: what a replay answers them with. Pure JSON. */
+  readonly steps?: { readonly [name: string]: unknown } | undefined
+  /** Position of the entry that this one is a later outcome of: a redrive, a discard, a correction. */
+  readonly resolves?: number | undefined
 }
 
 /**
@@ -107,7 +146,7 @@ export interface Draft extends DeliveryId {
  * @since 0.1.0
  */
 export interface Entry extends Draft {
-  /** Place in the whole journal, from 1. */
+  /** Place in the namespace, from 1. */
   readonly position: number
   readonly worker: string
   readonly key: string
@@ -115,6 +154,8 @@ export interface Entry extends Draft {
   readonly version: number
   /** Epoch milliseconds of the commit. */
   readonly at: number
+  /** Its bytes, steps and emitted events were dropped by {@link prune}; its outcome is still known. */
+  readonly compacted: boolean
 }
 
 /**
@@ -127,7 +168,20 @@ export interface LaneCommit {
   readonly key: string
   readonly expected: number
   readonly entries: ReadonlyArray<Draft>
+  /**
+   * What becomes of emitted events. `hold`: they wait in the outbox, for the committer alone until {@link outboxHold} has
+   * passed. `leave`: they wait for any relay. Left out: nobody publishes them.
+   */
+  readonly outbox?: "hold" | "leave" | undefined
 }
+
+/**
+ * What became of a lane's commit: the position of its first entry, which the others follow, or a conflict.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Verdict = { readonly position: number } | "conflict"
 
 /**
  * What to read.
@@ -138,6 +192,73 @@ export interface LaneCommit {
 export interface Filter {
   readonly worker?: string | undefined
   readonly keys?: ReadonlyArray<string> | undefined
+  /** Epoch milliseconds: only what was committed then or later. */
+  readonly since?: number | undefined
+}
+
+/**
+ * Which parked entries to give.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ParkedFilter {
+  readonly key?: string | undefined
+  /** Only entries after this position. Default 0. */
+  readonly after?: number | undefined
+  /** Default 100. */
+  readonly limit?: number | undefined
+}
+
+/**
+ * Entries whose events are committed and not yet published.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outbox {
+  /**
+   * Takes the oldest entries that wait, at most `limit` (default 100), of streams of which nobody holds an entry. They are
+   * the caller's for {@link outboxHold}: one relay a stream at a time. In order of position.
+   */
+  readonly claim: (worker: string, limit?: number) => Effect.Effect<ReadonlyArray<Entry>, JournalError>
+  /** Takes published entries out of the outbox and gives the others back, so that any relay may take them. */
+  readonly settle: (
+    worker: string,
+    positions: { readonly published: ReadonlyArray<number>; readonly returned: ReadonlyArray<number> }
+  ) => Effect.Effect<void, JournalError>
+}
+
+/**
+ * Milliseconds that claimed entries of the outbox are their claimer's: longer than a publish with its retries takes.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const outboxHold = 30_000
+
+/**
+ * What may go, in epoch milliseconds of the commit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Cutoffs {
+  /** Entries older than this lose bytes, steps and emitted events; their outcomes stay known. */
+  readonly compactBefore?: number | undefined
+  /** Entries older than this are forgotten: the same id later is a new delivery. Streams keep their versions. */
+  readonly forgetBefore?: number | undefined
+}
+
+/**
+ * How many entries a pruning changed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pruned {
+  readonly compacted: number
+  readonly forgotten: number
 }
 
 /**
@@ -151,20 +272,23 @@ export class Journal extends Context.Service<
   {
     /** `false` for {@link layerNone}: nothing is remembered. */
     readonly durable: boolean
-    /** One read. The head at `i` belongs to `lanes[i]`. */
-    readonly open: (
-      worker: string,
-      lanes: ReadonlyArray<LaneRequest>
-    ) => Effect.Effect<ReadonlyArray<Head>, JournalError>
-    /** One write. The verdict at `i` belongs to `lanes[i]`. */
+    /** One read. */
+    readonly open: (worker: string, lanes: ReadonlyArray<LaneRequest>) => Effect.Effect<Opened, JournalError>
+    /** One write, in one transaction. The verdict at `i` belongs to `lanes[i]`; lanes have different keys. */
     readonly commit: (
       worker: string,
       lanes: ReadonlyArray<LaneCommit>
-    ) => Effect.Effect<ReadonlyArray<"ok" | "conflict">, JournalError>
+    ) => Effect.Effect<ReadonlyArray<Verdict>, JournalError>
     /** Entries after `from` (a position; 0 for all), in commit order, up to now. */
     readonly read: (from: number, filter?: Filter) => Stream.Stream<Entry, JournalError>
     /** As `read`, then what is committed from now on. */
     readonly subscribe: (from: number, filter?: Filter) => Stream.Stream<Entry, JournalError>
+    /** Entries that are parked and not resolved, in order of position. */
+    readonly parked: (worker: string, filter?: ParkedFilter) => Effect.Effect<ReadonlyArray<Entry>, JournalError>
+    readonly outbox: Outbox
+    readonly views: ViewStore
+    /** Removes what is old and needed by nothing. */
+    readonly prune: (cutoffs: Cutoffs) => Effect.Effect<Pruned, JournalError>
   }
 >()("@leat/core/Journal") {}
 
@@ -176,38 +300,120 @@ export class Journal extends Context.Service<
  */
 export const layerMemory: Layer.Layer<Journal> = Layer.effect(
   Journal,
-  Effect.map(Clock.Clock, (clock) => {
-    const memory = MemoryJournal.make()
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const memory = MemoryJournal.make(yield* Projection.Inline, outboxHold)
+    const now = () => clock.currentTimeMillisUnsafe()
     return Journal.of({
       durable: true,
-      open: (worker, lanes) => Effect.sync(() => lanes.map((lane) => memory.open(worker, lane))),
-      commit: (worker, lanes) =>
-        Effect.sync(() => {
-          const verdicts = lanes.map((lane) => memory.commit(worker, lane, clock.currentTimeMillisUnsafe()))
-          memory.wake()
-          return verdicts
-        }),
-      read: (from, filter) => Stream.suspend(() => Stream.fromIterable(memory.after(from, filter))),
-      subscribe: (from, filter) => follow(memory, from, filter)
+      open: (worker, lanes) => Effect.sync(() => memory.open(worker, lanes, now())),
+      commit: (worker, lanes) => Effect.sync(() => memory.commit(worker, lanes, now())),
+      read: (from, filter) => pages(memory, from, filter),
+      subscribe: (from, filter) => follow(memory, from, filter),
+      parked: (worker, filter) => Effect.sync(() => memory.parked(worker, filter)),
+      outbox: {
+        claim: (worker, limit) => Effect.sync(() => memory.claim(worker, limit ?? 100, now())),
+        settle: (worker, { published, returned }) => Effect.sync(() => memory.settle(worker, published, returned))
+      },
+      views: memory.views,
+      prune: (cutoffs) => Effect.sync(() => memory.prune(cutoffs))
     })
   })
 )
 
+/** Page by page, so that a reader of a million entries doesn't hold them twice. */
+const pages = (memory: MemoryJournal.MemoryJournal, from: number, filter: Filter | undefined) =>
+  Stream.suspend(() => {
+    const end = memory.last()
+    return Stream.unfold(from, (cursor) =>
+      Effect.sync(() => (cursor >= end ? undefined : memory.page(cursor, end, filter)))
+    ).pipe(Stream.flattenIterable)
+  })
+
 const follow = (memory: MemoryJournal.MemoryJournal, from: number, filter: Filter | undefined) =>
   Stream.unfold(from, (cursor) =>
-    Effect.map(memory.moved(cursor), (last) => [memory.after(cursor, filter), last] as const)
+    Effect.map(memory.moved(cursor), (last) => memory.page(cursor, last, filter))
   ).pipe(Stream.flattenIterable)
 
+const noJournal = Effect.fail(
+  new JournalError({
+    operation: "read",
+    reason: "NoJournal",
+    message: "this program keeps no journal: nothing is parked, projected or published later",
+    retryable: false
+  })
+)
+
 /**
- * No journal: nothing is remembered. Parking becomes halting, a redelivery runs again; see DESIGN §5.
+ * No journal: nothing is remembered. Parking becomes halting, a redelivery runs again.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const none: Journal["Service"] = {
+  durable: false,
+  open: () => Effect.succeed({ heads: [], parked: 0, unpublished: 0 }),
+  commit: (_worker, lanes) => Effect.sync(() => lanes.map(() => ({ position: 0 }))),
+  read: () => Stream.empty,
+  subscribe: () => Stream.never,
+  parked: () => noJournal,
+  outbox: { claim: () => noJournal, settle: () => noJournal },
+  views: {
+    stand: () => noJournal,
+    begin: () => noJournal,
+    states: () => noJournal,
+    advance: () => noJournal,
+    swap: () => noJournal,
+    drop: () => noJournal
+  },
+  prune: () => noJournal
+}
+
+/**
+ * See {@link none}.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerNone: Layer.Layer<Journal> = Layer.succeed(Journal, {
-  durable: false,
-  open: () => Effect.succeed([]),
-  commit: (_worker, lanes) => Effect.sync(() => lanes.map(() => "ok" as const)),
-  read: () => Stream.empty,
-  subscribe: () => Stream.never
+export const layerNone: Layer.Layer<Journal> = Layer.succeed(Journal, none)
+
+/**
+ * How long entries are kept.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Retention {
+  /** Age from which an entry loses its bytes, steps and emitted events. Default: never. */
+  readonly compactAfter?: Duration.Input | undefined
+  /** Age from which an entry is forgotten; longer than any transport redelivers. Default: never. */
+  readonly forgetAfter?: Duration.Input | undefined
+}
+
+/**
+ * Removes what is old and needed by nothing: see {@link Cutoffs}.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const prune = (retention: Retention): Effect.Effect<Pruned, JournalError, Journal> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const before = (age: Duration.Input | undefined) => (age === undefined ? undefined : now - Duration.toMillis(age))
+    return yield* (yield* Journal).prune({
+      compactBefore: before(retention.compactAfter),
+      forgetBefore: before(retention.forgetAfter)
+    })
+  })
+
+/**
+ * The entry's bytes as a delivery: for redrives and replays.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const toDelivery = (entry: Entry): Delivery.Delivery => ({
+  ...entry.source,
+  attempt: 1,
+  bytes: entry.bytes
 })

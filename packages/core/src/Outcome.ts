@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 
 import type * as Event from "./Event.ts"
+import type { JournaledOutcome } from "./Journal.ts"
 
 /**
  * The handler succeeded; what it returned is the outbox.
@@ -26,6 +27,8 @@ export interface Handled {
  */
 export interface Duplicate {
   readonly _tag: "Duplicate"
+  /** What became of it then; `undefined` for a repetition inside one batch, which shares the outcome of the first. */
+  readonly prior: JournaledOutcome | undefined
 }
 
 /**
@@ -47,7 +50,10 @@ export interface Skipped {
  */
 export interface Parked {
   readonly _tag: "Parked"
+  /** In one line. */
   readonly reason: string
+  /** Where it failed: the stack of the error, for a person. */
+  readonly trace?: string
   /** Epoch milliseconds before which a redrive should not try. */
   readonly notBefore?: number
 }
@@ -107,12 +113,20 @@ export const handled = (emitted: ReadonlyArray<Event.Emitted>): Handled =>
 const handledNothing: Handled = { _tag: "Handled", emitted: [] }
 
 /**
+ * The first of two equal ids in a batch is settled, and so is this one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const duplicate: Duplicate = { _tag: "Duplicate", prior: undefined }
+
+/**
  * The journal knows an outcome of this delivery already.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const duplicate: Duplicate = { _tag: "Duplicate" }
+export const duplicateOf = (prior: JournaledOutcome): Duplicate => ({ _tag: "Duplicate", prior })
 
 /**
  * The delivery was not begun: something before it on its lane is open, or the time was up.
@@ -136,7 +150,8 @@ export const skipped = (reason: string): Skipped => ({ _tag: "Skipped", reason }
  * @category constructors
  * @since 0.1.0
  */
-export const parked = (reason: string): Parked => ({ _tag: "Parked", reason })
+export const parked = (reason: string, trace?: string): Parked =>
+  trace === undefined ? { _tag: "Parked", reason } : { _tag: "Parked", reason, trace }
 
 /**
  * The delivery is not settled; `retryable` says whether a redelivery may succeed.

@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 import * as Codec from "./Codec.ts"
-import { DeadLetters } from "./DeadLetters.ts"
+import { DeadLetterSink } from "./DeadLetterSink.ts"
 import * as Deadline from "./Deadline.ts"
 import type { Delivery } from "./Delivery.ts"
 import type * as Event from "./Event.ts"
@@ -28,12 +28,16 @@ import { handle } from "./internal/kernel/handle.ts"
 import * as KeyedTurns from "./internal/kernel/KeyedTurns.ts"
 import { open } from "./internal/kernel/open.ts"
 import { publish } from "./internal/kernel/publish.ts"
-import { Journal } from "./Journal.ts"
-import type { JournalError } from "./Journal.ts"
+import { relay } from "./internal/kernel/relay.ts"
+import { rerun } from "./internal/kernel/rerun.ts"
+import type { Rerun } from "./internal/kernel/rerun.ts"
+import { Journal, none } from "./Journal.ts"
+import type { Entry, JournalError } from "./Journal.ts"
 import { KeyMismatch } from "./Lanes.ts"
 import * as Outcome from "./Outcome.ts"
 import { Publisher } from "./Publisher.ts"
 import { HandlerRetry } from "./RetryPolicy.ts"
+import type * as Step from "./Step.ts"
 import { Readers } from "./WorkerEvent.ts"
 
 /**
@@ -55,6 +59,13 @@ export interface Worker<out R> {
     batch: ReadonlyArray<Delivery>,
     options?: ProcessOptions
   ) => Effect.Effect<Outcome.BatchResult, JournalError, R | Journal>
+  /** The lane of a delivery by today's code; what can't be read has one of its own. */
+  readonly locate: (delivery: Delivery) => Effect.Effect<string>
+  /**
+   * Runs the handlers over recorded entries, one after the other and each as if it were alone, and writes nothing: steps are
+   * answered from the record, the clock stands at the commit of the entry, random numbers are drawn from a seed of its own.
+   */
+  readonly rerun: (entries: ReadonlyArray<Entry>) => Effect.Effect<ReadonlyArray<Rerun>, never, R>
 }
 
 /**
@@ -66,8 +77,11 @@ export interface Worker<out R> {
 export interface ProcessOptions {
   /** Reads this batch; default: the codec in force, else the worker's own. */
   readonly codec?: Codec.Codec | undefined
-  /** Gives each record a context of its own (clock, random, recorder) and takes no eager path: for replays. */
-  readonly perRecord?: ((delivery: Delivery) => Context.Context<never>) | undefined
+  /**
+   * The batch is parked entries of one key, from its head, and these are their positions: they run in spite of being parked,
+   * and what comes of them resolves them. See `DeadLetters.redrive`.
+   */
+  readonly redrives?: ReadonlyArray<number> | undefined
 }
 
 /**
@@ -87,6 +101,8 @@ export interface Meta {
   readonly correlationId: string
   /** The same for every run of this worker over this event: hand it to what you call. */
   readonly idempotencyKey: string
+  /** Where `Step.run` keeps results for a replay; `undefined` without a journal. */
+  readonly steps: Step.Recorder | undefined
 }
 
 /**
@@ -219,8 +235,8 @@ export const make = <
   const turns = KeyedTurns.make()
 
   const process = Effect.fnUntraced(function* (batch: ReadonlyArray<Delivery>, processOptions?: ProcessOptions) {
-    const environment = yield* environmentOf(processOptions)
-    const run = new BatchRun(definition, environment, batch)
+    const environment = yield* environmentOf
+    const run = new BatchRun(definition, environment, batch, processOptions?.redrives)
     decode(run, processOptions?.codec ?? Context.get(environment.context, Codec.Wire) ?? codec)
     return yield* turns.take(
       run.lanes,
@@ -229,7 +245,22 @@ export const make = <
   })
 
   // The kernel forgets the services of handlers; `make`'s signature is where they are known.
-  return { name, events: options.events, codec, process }
+  return {
+    name,
+    events: options.events,
+    codec,
+    process,
+    locate: (delivery) =>
+      Effect.map(Effect.provide(environmentOf, Context.make(Journal, blank)), (environment) => {
+        const run = new BatchRun(definition, environment, [delivery])
+        decode(run, Context.get(environment.context, Codec.Wire) ?? codec)
+        return run.works[0]?.lane.key ?? ""
+      }),
+    rerun: (entries) =>
+      Effect.flatMap(Effect.provide(environmentOf, Context.make(Journal, blank)), (environment) =>
+        rerun(definition, environment, Context.get(environment.context, Codec.Wire) ?? codec, entries)
+      )
+  }
 }
 
 const define = (
@@ -259,8 +290,9 @@ const defaultCodec = (events: ReadonlyArray<Event.Any>): Codec.Codec => {
   return first !== undefined && others.length === 0 ? Codec.jsonOrCloudEvents(first) : Codec.cloudEvents()
 }
 
-const environmentOf = (options: ProcessOptions | undefined): Effect.Effect<Environment, never, Journal> =>
-  Effect.map(Effect.context<Journal>(), (context) => {
+const environmentOf: Effect.Effect<Environment, never, Journal> = Effect.map(
+  Effect.context<Journal>(),
+  (context) => {
     const journal = Context.get(context, Journal)
     return {
       context,
@@ -269,13 +301,16 @@ const environmentOf = (options: ProcessOptions | undefined): Effect.Effect<Envir
       failure: Context.get(context, FailurePolicy),
       retry: Context.get(context, HandlerRetry),
       publisher: Context.get(context, Publisher),
-      sink: journal.durable ? undefined : Context.get(context, DeadLetters),
+      sink: journal.durable ? undefined : Context.get(context, DeadLetterSink),
       readers: Context.get(context, Readers),
       refuseMismatch: Context.get(context, KeyMismatch) === "refuse",
-      startBy: Context.get(context, Deadline.Deadline) - Deadline.reserve,
-      perRecord: options?.perRecord
+      startBy: Context.get(context, Deadline.Deadline) - Deadline.reserve
     }
-  })
+  }
+)
+
+/** For runs that write nothing: it parks and records steps as a durable one, and is never asked. */
+const blank = Journal.of({ ...none, durable: true })
 
 // Defined once, here and wherever a batch or a record passes: V8 keeps a hidden class in old space for every closure of a
 // generator function, and with it all that the closure sees. Made anew for each batch, they had a third of a batch survive
@@ -285,6 +320,7 @@ const stages = Effect.fnUntraced(function* (run: BatchRun) {
   yield* handle(run)
   yield* publish(run)
   yield* commit(run)
+  yield* relay(run)
   return finish(run)
 })
 

@@ -88,12 +88,24 @@ export interface HandlerRetried {
 }
 
 /**
+ * Committed events could not be published now; they wait in the outbox.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RelayFailed {
+  readonly _tag: "RelayFailed"
+  readonly worker: string
+  readonly reason: string
+}
+
+/**
  * What a worker did.
  *
  * @category models
  * @since 0.1.0
  */
-export type WorkerEvent = BatchFinished | BatchAborted | PrepareFailed | FlushFailed | HandlerRetried
+export type WorkerEvent = BatchFinished | BatchAborted | PrepareFailed | FlushFailed | HandlerRetried | RelayFailed
 
 /**
  * Reads what workers do.

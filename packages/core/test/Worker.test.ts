@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as DeadLetters from "@leat/core/DeadLetters"
+import * as DeadLetterSink from "@leat/core/DeadLetterSink"
 import * as Deadline from "@leat/core/Deadline"
 import * as Delivery from "@leat/core/Delivery"
 import * as Event from "@leat/core/Event"
@@ -131,7 +131,8 @@ describe("Worker", () => {
       const result = yield* worker.process(batchOf(order("a1", "bug")))
       const [outcome] = result.outcomes
       assert.strictEqual(outcome?._tag, "Parked")
-      assert.match(outcome?._tag === "Parked" ? outcome.reason : "", /TypeError: a bug[\s\S]*Worker\.test\.ts/)
+      assert.strictEqual(outcome?._tag === "Parked" ? outcome.reason : "", "TypeError: a bug")
+      assert.match(outcome?._tag === "Parked" ? (outcome.trace ?? "") : "", /TypeError: a bug[\s\S]*Worker\.test\.ts/)
     }).pipe(Effect.provide([Journal.layerMemory, RetryPolicy.layer({ attempts: 3 })]))
   )
 
@@ -244,10 +245,10 @@ describe("Worker", () => {
     it.effect("gives what it can't handle to the dead-letter sink, with its bytes, and goes on", () =>
       Effect.gen(function* () {
         const { worker, handled } = scripted()
-        const letters: Array<DeadLetters.DeadLetter> = []
+        const letters: Array<DeadLetterSink.DeadLetter> = []
         const result = yield* worker
           .process(batchOf(order("a1", "refuse"), "{nope", order("a2"), order("b1", "try-later")))
-          .pipe(Effect.provide([Journal.layerNone, DeadLetters.layerMemory(letters)]))
+          .pipe(Effect.provide([Journal.layerNone, DeadLetterSink.layerMemory(letters)]))
         assert.deepStrictEqual(tags(result), ["Parked", "Parked", "Handled", "Failed"])
         assert.deepStrictEqual(handled, ["a2"])
         assert.deepStrictEqual(letters.map((letter) => letter.delivery.position).toSorted(), ["1", "2"])
@@ -257,10 +258,10 @@ describe("Worker", () => {
     it.effect("keeps a record whose dead letter the sink refuses", () =>
       Effect.gen(function* () {
         const { worker } = scripted()
-        const refusing = DeadLetters.layer({
+        const refusing = DeadLetterSink.layer({
           accept: (letters) =>
             Effect.succeed(
-              letters.map(() => Exit.fail(new DeadLetters.DeadLetterError({ message: "full", retryable: true })))
+              letters.map(() => Exit.fail(new DeadLetterSink.DeadLetterError({ message: "full", retryable: true })))
             )
         })
         const result = yield* worker
@@ -299,7 +300,7 @@ describe("Worker", () => {
         })
         const result = yield* worker
           .process(batchOf(order("b1"), order("a1", "emit"), order("a2"), order("b2")))
-          .pipe(Effect.provide([Journal.layerMemory, down]))
+          .pipe(Effect.provide([Journal.layerNone, down]))
         assert.deepStrictEqual(tags(result), ["Handled", "Failed", "Failed", "Handled"])
       })
     )
@@ -311,7 +312,7 @@ describe("Worker", () => {
       const stuck = Layer.mergeAll(
         Journal.layerNone,
         Publisher.layer({ publish: () => Effect.never }),
-        DeadLetters.layer({ accept: () => Effect.never })
+        DeadLetterSink.layer({ accept: () => Effect.never })
       )
       const outcomesOf = Effect.fnUntraced(function* (...bodies: ReadonlyArray<string>) {
         const fiber = yield* worker
@@ -419,7 +420,7 @@ describe("Worker", () => {
 
     it.effect("gives what can't be read behind an event it is fetching for to the dead-letter sink too", () =>
       Effect.gen(function* () {
-        const letters: Array<DeadLetters.DeadLetter> = []
+        const letters: Array<DeadLetterSink.DeadLetter> = []
         const worker = Worker.make("fetching", {
           events: [Ordered],
           prepare: (items) =>
@@ -435,7 +436,7 @@ describe("Worker", () => {
         ]
         const result = yield* worker
           .process(batch)
-          .pipe(Effect.provide([Layer.fresh(Journal.layerNone), DeadLetters.layerMemory(letters)]))
+          .pipe(Effect.provide([Layer.fresh(Journal.layerNone), DeadLetterSink.layerMemory(letters)]))
         assert.deepStrictEqual(tags(result), ["Handled", "Parked"])
         assert.strictEqual(letters.length, 1)
       })
@@ -525,7 +526,7 @@ describe("Worker", () => {
       const broken = Journal.Journal.of({
         ...(yield* Journal.Journal),
         commit: () =>
-          Effect.fail(new Journal.JournalError({ operation: "commit", message: "disk full", retryable: true }))
+          Effect.fail(new Journal.JournalError({ operation: "commit", reason: "Unavailable", message: "disk full", retryable: true }))
       })
       const { worker } = scripted()
       const error = yield* Effect.flip(
@@ -534,27 +535,6 @@ describe("Worker", () => {
       assert.strictEqual(error.message, "disk full")
       const again = yield* worker.process(batchOf(order("a1")))
       assert.deepStrictEqual(tags(again), ["Handled"])
-    }).pipe(Effect.provide(Journal.layerMemory))
-  )
-
-  it.effect("gives each record a context of its own where a replay asks for it, and starts nothing early", () =>
-    Effect.gen(function* () {
-      class Seed extends Context.Service<Seed, { readonly value: string }>()("@leat/core/test/Worker.test/Seed") {}
-      const seen: Array<string> = []
-      const worker = Worker.make("replayed", {
-        events: [Ordered],
-        handle: {
-          *Ordered({ id }) {
-            seen.push(`${id} ${(yield* Seed).value}`)
-          }
-        }
-      })
-      const perRecord = (delivery: Delivery.Delivery) =>
-        Context.make(Seed, { value: `seed ${delivery.position}` }) as Context.Context<never>
-      yield* worker
-        .process(batchOf(order("a1"), order("b1"), order("a2")), { perRecord })
-        .pipe(Effect.provideService(Seed, { value: "the application's" }))
-      assert.deepStrictEqual(seen.toSorted(), ["a1 seed 1", "a2 seed 3", "b1 seed 2"])
     }).pipe(Effect.provide(Journal.layerMemory))
   )
 
@@ -611,7 +591,7 @@ describe("Guarantees", () => {
         yield* said(Journal.layerNone),
         /at least once.*park needs a journal.*on-failure destination.*dropped/
       )
-      const withParts = Layer.mergeAll(Journal.layerNone, DeadLetters.layerMemory([]), Publisher.layerMemory([]))
+      const withParts = Layer.mergeAll(Journal.layerNone, DeadLetterSink.layerMemory([]), Publisher.layerMemory([]))
       assert.match(yield* said(withParts), /to the dead-letter sink.*before the acknowledgement/)
     })
   )

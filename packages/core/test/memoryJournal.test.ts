@@ -6,7 +6,7 @@ import * as MemoryJournal from "../src/internal/memoryJournal.ts"
 describe("the memory journal", () => {
   it.effect("regression: wakes a reader once a commit, it went round hundreds of times", () =>
     Effect.gen(function* () {
-      const journal = MemoryJournal.make()
+      const journal = MemoryJournal.make([], 0)
       let turns = 0
       const follow = (position: number): Effect.Effect<never> =>
         Effect.flatMap(journal.moved(position), (last) => {
@@ -17,15 +17,14 @@ describe("the memory journal", () => {
       const entry = {
         id: "1",
         type: "Tested",
-        source: { partition: "p", position: "1" },
+        source: { partition: "p", position: "1", partitionKey: "", arrival: 0 },
         bytes: new Uint8Array(),
         outcome: { _tag: "Skipped", reason: "for a test" },
         attempts: 1,
         duration: 0,
         workerVersion: undefined
       } as const
-      journal.commit("w", { key: "a", expected: 0, entries: [entry] }, 0)
-      journal.wake()
+      journal.commit("w", [{ key: "a", expected: 0, entries: [entry] }], 0)
       yield* Effect.yieldNow
       assert.strictEqual(turns, 1)
     })

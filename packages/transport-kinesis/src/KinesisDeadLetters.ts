@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import * as DeadLetters from "@leat/core/DeadLetters"
+import * as DeadLetterSink from "@leat/core/DeadLetterSink"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 
@@ -23,4 +23,4 @@ import * as KinesisPublisher from "./KinesisPublisher.ts"
  * @since 0.1.0
  */
 export const layer = (options: KinesisPublisher.Options): Layer.Layer<never, never, KinesisClient.KinesisClient> =>
-  DeadLetters.layerEffect(Effect.map(KinesisPublisher.make(options), DeadLetters.fromPublisher))
+  DeadLetterSink.layerEffect(Effect.map(KinesisPublisher.make(options), DeadLetterSink.fromPublisher))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Codec from "@leat/core/Codec"
-import * as DeadLetters from "@leat/core/DeadLetters"
+import * as DeadLetterSink from "@leat/core/DeadLetterSink"
 import * as Delivery from "@leat/core/Delivery"
 import * as Event from "@leat/core/Event"
 import * as Journal from "@leat/core/Journal"
@@ -39,7 +39,7 @@ const letters = Effect.gen(function* () {
   const { records } = yield* client.getRecords(iterator, 100)
   return records.map((record) => {
     const envelope = Codec.cloudEvents().decode(record.data)
-    return Schema.decodeUnknownSync(DeadLetters.Letter)("data" in envelope ? envelope.data : undefined)
+    return Schema.decodeUnknownSync(DeadLetterSink.Letter)("data" in envelope ? envelope.data : undefined)
   })
 })
 

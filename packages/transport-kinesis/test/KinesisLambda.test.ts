@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as DeadLetters from "@leat/core/DeadLetters"
+import * as DeadLetterSink from "@leat/core/DeadLetterSink"
 import * as Deadline from "@leat/core/Deadline"
 import * as Event from "@leat/core/Event"
 import * as FailurePolicy from "@leat/core/FailurePolicy"
@@ -100,11 +100,11 @@ describe("KinesisLambda", () => {
 
   it.live("gives bad records to the dead-letter sink with their bytes, each with its reason, and goes on", () =>
     Effect.gen(function* () {
-      const letters: Array<DeadLetters.DeadLetter> = []
+      const letters: Array<DeadLetterSink.DeadLetter> = []
       const handled: Array<string> = []
       const lambda = KinesisLambda.make(
         scripted(handled),
-        Layer.merge(Journal.layerNone, DeadLetters.layerMemory(letters))
+        Layer.merge(Journal.layerNone, DeadLetterSink.layerMemory(letters))
       )
       const aggregate = Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2, 1, 2, 3)
       const event = eventOf(
@@ -221,7 +221,7 @@ describe("KinesisLambda", () => {
       const broken = Layer.succeed(Journal.Journal, {
         ...({} as Journal.Journal["Service"]),
         durable: true,
-        open: () => Effect.fail(new Journal.JournalError({ operation: "open", message: "disk full", retryable: true }))
+        open: () => Effect.fail(new Journal.JournalError({ operation: "open", reason: "Unavailable", message: "disk full", retryable: true }))
       })
       const lambda = KinesisLambda.make(scripted(), broken)
       assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(order("a1"), order("b1")))), [sequence(0)])

@@ -1,82 +1,215 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 
-import type { Entry, Filter, Head, JournaledOutcome, LaneCommit, LaneRequest } from "../Journal.ts"
+import type {
+  Cutoffs,
+  Entry,
+  Filter,
+  Head,
+  JournaledOutcome,
+  LaneCommit,
+  LaneRequest,
+  Opened,
+  ParkedFilter,
+  Pruned,
+  Verdict
+} from "../Journal.ts"
+import type * as Projection from "../Projection.ts"
+import type { ViewStore } from "../View.ts"
+import * as MemoryViews from "./memoryViews.ts"
 
 interface StreamState {
   version: number
-  parked: number
+  /** Positions of entries that are parked and not resolved. */
+  readonly parked: Set<number>
+  /** How many of its entries wait to be published. */
+  unpublished: number
   readonly known: Map<string, JournaledOutcome>
 }
 
-export interface MemoryJournal {
-  readonly open: (worker: string, lane: LaneRequest) => Head
-  readonly commit: (worker: string, lane: LaneCommit, now: number) => "ok" | "conflict"
-  readonly after: (position: number, filter: Filter | undefined) => ReadonlyArray<Entry>
-  /** Ends when something was committed after `position`, with the last position. */
-  readonly moved: (position: number) => Effect.Effect<number>
-  readonly wake: () => void
+interface Waiting {
+  readonly stream: StreamState
+  /** Somebody holds it until then. */
+  until: number
 }
 
-const untouched: Head = { version: 0, parked: 0, known: undefined }
+interface WorkerState {
+  readonly streams: Map<string, StreamState>
+  parked: number
+  /** By position, in order of commit. */
+  readonly outbox: Map<number, Waiting>
+}
 
-export const make = (): MemoryJournal => {
-  const streams = new Map<string, StreamState>()
-  const entries: Array<Entry> = []
-  let next = Deferred.makeUnsafe<void>()
+export interface MemoryJournal {
+  readonly open: (worker: string, lanes: ReadonlyArray<LaneRequest>, now: number) => Opened
+  readonly commit: (worker: string, lanes: ReadonlyArray<LaneCommit>, now: number) => ReadonlyArray<Verdict>
+  /** Position of the last entry ever committed. */
+  readonly last: () => number
+  /** What matches of the next entries after a position, and the position up to which they were looked at. */
+  readonly page: (
+    from: number,
+    end: number,
+    filter: Filter | undefined
+  ) => readonly [entries: ReadonlyArray<Entry>, seen: number]
+  /** Ends when something was committed after `position`, with the last position. */
+  readonly moved: (position: number) => Effect.Effect<number>
+  readonly parked: (worker: string, filter: ParkedFilter | undefined) => ReadonlyArray<Entry>
+  readonly claim: (worker: string, limit: number, now: number) => ReadonlyArray<Entry>
+  readonly settle: (worker: string, published: ReadonlyArray<number>, returned: ReadonlyArray<number>) => void
+  readonly views: ViewStore
+  readonly prune: (cutoffs: Cutoffs) => Pruned
+}
 
-  const state = (worker: string, key: string): StreamState => {
-    const name = streamName(worker, key)
-    const found = streams.get(name)
+const untouched: Head = { version: 0, parked: 0, unpublished: 0, known: undefined }
+
+const pageSize = 1_000
+
+class State {
+  readonly workers = new Map<string, WorkerState>()
+  entries: Array<Entry> = []
+  last = 0
+  next = Deferred.makeUnsafe<void>()
+  /** Milliseconds for which a claim holds. */
+  readonly hold: number
+
+  constructor(hold: number) {
+    this.hold = hold
+  }
+
+  worker(name: string): WorkerState {
+    const found = this.workers.get(name)
     if (found !== undefined) return found
-    const fresh: StreamState = { version: 0, parked: 0, known: new Map() }
-    streams.set(name, fresh)
+    const fresh: WorkerState = { streams: new Map(), parked: 0, outbox: new Map() }
+    this.workers.set(name, fresh)
     return fresh
   }
 
-  return {
-    open: (worker, lane) => {
-      const stream = streams.get(streamName(worker, lane.key))
-      return stream === undefined
-        ? untouched
-        : { version: stream.version, parked: stream.parked, known: known(stream, lane) }
-    },
-    commit: (worker, lane, now) => {
-      const stream = state(worker, lane.key)
-      if (stream.version !== lane.expected) return "conflict"
-      for (const draft of lane.entries) {
-        stream.version += 1
-        if (draft.outcome._tag === "Parked" && draft.resolves === undefined) stream.parked += 1
-        if (draft.outcome._tag !== "Parked" && draft.resolves !== undefined) stream.parked -= 1
-        stream.known.set(deliveryName(draft.type, draft.id), draft.outcome)
-        entries.push({
-          ...draft,
-          position: entries.length + 1,
-          worker,
-          key: lane.key,
-          version: stream.version,
-          at: now
-        })
-      }
-      return "ok"
-    },
-    after: (position, filter) => entries.slice(position).filter((entry) => matches(entry, filter)),
-    moved: (position) =>
-      Effect.suspend(() => (entries.length > position ? Effect.void : Deferred.await(next))).pipe(
-        Effect.map(() => entries.length)
-      ),
-    wake: () => {
-      const waited = next
-      // First the new one: a reader runs on inside `doneUnsafe` and would wait for the one that is done.
-      next = Deferred.makeUnsafe()
-      Deferred.doneUnsafe(waited, Effect.void)
+  stream(worker: WorkerState, key: string): StreamState {
+    const found = worker.streams.get(key)
+    if (found !== undefined) return found
+    const fresh: StreamState = { version: 0, parked: new Set(), unpublished: 0, known: new Map() }
+    worker.streams.set(key, fresh)
+    return fresh
+  }
+
+  /** Place in `entries` of the first entry after a position: pruning leaves gaps. */
+  placeAfter(position: number): number {
+    let low = 0
+    let high = this.entries.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.entries[middle]?.position ?? Infinity) <= position) low = middle + 1
+      else high = middle
     }
+    return low
+  }
+
+  at(position: number): Entry | undefined {
+    const entry = this.entries[this.placeAfter(position - 1)]
+    return entry?.position === position ? entry : undefined
   }
 }
 
-const streamName = (worker: string, key: string) => `${worker}\0${key}`
+export const make = (inline: ReadonlyArray<Projection.Any>, hold: number): MemoryJournal => {
+  const state = new State(hold)
+  const views = MemoryViews.make()
+  const wake = () => {
+    const waited = state.next
+    // First the new one: a reader runs on inside `doneUnsafe` and would wait for the one that is done.
+    state.next = Deferred.makeUnsafe()
+    Deferred.doneUnsafe(waited, Effect.void)
+  }
+  return {
+    open: (name, lanes, now) => {
+      const worker = state.worker(name)
+      return {
+        heads: lanes.map((lane) => headOf(worker.streams.get(lane.key), lane)),
+        parked: worker.parked,
+        unpublished: free(worker, now)
+      }
+    },
+    commit: (name, lanes, now) => {
+      const before = state.last
+      const verdicts = lanes.map((lane) => append(state, name, lane, now))
+      if (state.last === before) return verdicts
+      for (const projection of inline) {
+        views.fold(projection, (from) => state.entries.slice(state.placeAfter(from)))
+      }
+      wake()
+      return verdicts
+    },
+    last: () => state.last,
+    page: (from, end, filter) => {
+      const place = state.placeAfter(from)
+      const looked = state.entries.slice(place, place + pageSize).filter((entry) => entry.position <= end)
+      const whole = looked.length < pageSize
+      return [looked.filter((entry) => matches(entry, filter)), whole ? end : (looked.at(-1)?.position ?? end)]
+    },
+    moved: (position) =>
+      Effect.suspend(() => (state.last > position ? Effect.void : Deferred.await(state.next))).pipe(
+        Effect.map(() => state.last)
+      ),
+    parked: (worker, filter) => parked(state, worker, filter),
+    claim: (worker, limit, now) => claim(state, worker, limit, now),
+    settle: (worker, published, returned) => settle(state, worker, published, returned),
+    views: views.store,
+    prune: (cutoffs) => prune(state, views, cutoffs)
+  }
+}
+
+const free = ({ outbox }: WorkerState, now: number): number => {
+  let total = 0
+  for (const { until } of outbox.values()) if (until <= now) total += 1
+  return total
+}
+
+const append = (state: State, name: string, lane: LaneCommit, now: number): Verdict => {
+  const worker = state.worker(name)
+  const stream = state.stream(worker, lane.key)
+  if (stream.version !== lane.expected || repeats(stream, lane)) return "conflict"
+  const first = state.last + 1
+  for (const draft of lane.entries) {
+    const position = (state.last += 1)
+    const { outcome, resolves } = draft
+    stream.version += 1
+    if (resolves === undefined && outcome._tag === "Parked") {
+      stream.parked.add(position)
+      worker.parked += 1
+    } else if (resolves !== undefined && outcome._tag !== "Parked" && stream.parked.delete(resolves)) worker.parked -= 1
+    stream.known.set(deliveryName(draft.type, draft.id), outcome)
+    const emits = outcome._tag === "Handled" && outcome.emitted.length > 0
+    if (emits && lane.outbox !== undefined) {
+      stream.unpublished += 1
+      worker.outbox.set(position, { stream, until: lane.outbox === "hold" ? now + state.hold : 0 })
+    }
+    state.entries.push({
+      ...draft,
+      position,
+      worker: name,
+      key: lane.key,
+      version: stream.version,
+      at: now,
+      compacted: false
+    })
+  }
+  return { position: first }
+}
+
+/** A delivery is recorded once; what comes of it later points at it. */
+const repeats = (stream: StreamState, lane: LaneCommit): boolean =>
+  lane.entries.some((draft) => draft.resolves === undefined && stream.known.has(deliveryName(draft.type, draft.id)))
 
 const deliveryName = (type: string, id: string) => `${type}\0${id}`
+
+const headOf = (stream: StreamState | undefined, lane: LaneRequest): Head =>
+  stream === undefined
+    ? untouched
+    : {
+        version: stream.version,
+        parked: stream.parked.size,
+        unpublished: stream.unpublished,
+        known: known(stream, lane)
+      }
 
 const known = (stream: StreamState, lane: LaneRequest): Head["known"] => {
   let found: Array<JournaledOutcome | undefined> | undefined
@@ -90,6 +223,84 @@ const known = (stream: StreamState, lane: LaneRequest): Head["known"] => {
   return found
 }
 
+const parked = (state: State, name: string, filter: ParkedFilter = {}): ReadonlyArray<Entry> => {
+  const { after = 0, key, limit = 100 } = filter
+  const positions: Array<number> = []
+  for (const [of, stream] of state.worker(name).streams) {
+    if (key === undefined || key === of) positions.push(...stream.parked)
+  }
+  return entriesAt(
+    state,
+    positions
+      .filter((position) => position > after)
+      .toSorted((a, b) => a - b)
+      .slice(0, limit)
+  )
+}
+
+const entriesAt = (state: State, positions: ReadonlyArray<number>): ReadonlyArray<Entry> =>
+  positions.flatMap((position) => state.at(position) ?? [])
+
+const claim = (state: State, name: string, limit: number, now: number): ReadonlyArray<Entry> => {
+  const { outbox } = state.worker(name)
+  const held = new Set(Array.from(outbox.values(), ({ stream, until }) => (until > now ? stream : undefined)))
+  const taken = [...outbox].filter(([, { stream }]) => !held.has(stream)).slice(0, limit)
+  for (const [, waiting] of taken) waiting.until = now + state.hold
+  return entriesAt(
+    state,
+    taken.map(([position]) => position)
+  )
+}
+
+const settle = (
+  state: State,
+  name: string,
+  published: ReadonlyArray<number>,
+  returned: ReadonlyArray<number>
+): void => {
+  const { outbox } = state.worker(name)
+  for (const position of published) {
+    const waiting = outbox.get(position)
+    if (waiting !== undefined && outbox.delete(position)) waiting.stream.unpublished -= 1
+  }
+  for (const position of returned) {
+    const waiting = outbox.get(position)
+    if (waiting !== undefined) waiting.until = 0
+  }
+}
+
+const prune = (state: State, views: MemoryViews.MemoryViews, cutoffs: Cutoffs): Pruned => {
+  const { compactBefore = -Infinity, forgetBefore = -Infinity } = cutoffs
+  let compacted = 0
+  let forgotten = 0
+  const kept: Array<Entry> = []
+  for (const entry of state.entries) {
+    const worker = state.worker(entry.worker)
+    const stream = state.stream(worker, entry.key)
+    const needed = stream.parked.size > 0 || worker.outbox.has(entry.position) || views.needs(entry)
+    if (!needed && entry.at < forgetBefore) {
+      forgotten += 1
+      stream.known.delete(deliveryName(entry.type, entry.id))
+    } else if (!needed && entry.at < compactBefore && !entry.compacted) {
+      compacted += 1
+      kept.push(compact(entry))
+    } else kept.push(entry)
+  }
+  state.entries = kept
+  return { compacted, forgotten }
+}
+
+const nothing = new Uint8Array()
+
+const compact = (entry: Entry): Entry => ({
+  ...entry,
+  bytes: nothing,
+  steps: undefined,
+  outcome: entry.outcome._tag === "Handled" ? { _tag: "Handled", emitted: [] } : entry.outcome,
+  compacted: true
+})
+
 const matches = (entry: Entry, filter: Filter | undefined): boolean =>
   (filter?.worker === undefined || filter.worker === entry.worker) &&
-  (filter?.keys === undefined || filter.keys.includes(entry.key))
+  (filter?.keys === undefined || filter.keys.includes(entry.key)) &&
+  (filter?.since === undefined || entry.at >= filter.since)

@@ -1,17 +1,20 @@
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-import type { Sink } from "../../DeadLetters.ts"
+import type { Sink } from "../../DeadLetterSink.ts"
 import { reserve } from "../../Deadline.ts"
 import type { Delivery } from "../../Delivery.ts"
+import type { Envelope } from "../../Envelope.ts"
 import type * as Event from "../../Event.ts"
 import type { FailurePolicy } from "../../FailurePolicy.ts"
 import type { Journal } from "../../Journal.ts"
-import type * as Outcome from "../../Outcome.ts"
+import * as Outcome from "../../Outcome.ts"
 import type { Publisher } from "../../Publisher.ts"
 import type { RetryPolicy } from "../../RetryPolicy.ts"
+import type * as Step from "../../Step.ts"
 import type { Undecodable } from "../../Undecodable.ts"
 import type { Reader, WorkerEvent } from "../../WorkerEvent.ts"
 import { within } from "./within.ts"
@@ -22,10 +25,10 @@ export interface HandlerError {
 }
 
 /** A handler's effect, its own types forgotten: `Worker.make` checked them, the batch's context provides its services. */
-export type Step = Effect.Effect<unknown, HandlerError>
+export type Running = Effect.Effect<unknown, HandlerError>
 
 /** A handler as the kernel calls it: a generator or an effect. */
-export type Handler = (payload: unknown, meta: Work) => Step | Iterator<unknown, unknown>
+export type Handler = (payload: unknown, meta: Work) => Running | Iterator<unknown, unknown>
 
 /** An event a worker handles, and its handler. */
 export interface Known {
@@ -55,15 +58,13 @@ export interface Environment {
   readonly refuseMismatch: boolean
   /** Epoch milliseconds from which nothing starts any more. */
   readonly startBy: number
-  /** Gives each record a context of its own and takes no eager path: what a replay needs. */
-  readonly perRecord: ((delivery: Delivery) => Context.Context<never>) | undefined
 }
 
 /**
  * One delivery on its way through the kernel; also what a handler sees as its `meta`. One small object a record: what can
  * be derived is a getter.
  */
-export class Work {
+export class Work implements Step.Recorder {
   readonly run: BatchRun
   readonly lane: Lane
   readonly index: number
@@ -77,6 +78,10 @@ export class Work {
   tried = 0
   /** `prepare` is still fetching for it. */
   fetching = false
+  /** What the steps of this run of the handler came to. */
+  recorded: Record<string, Step.Result> | undefined = undefined
+  /** In a replay: what the steps of the recorded run came to. */
+  replayed: { readonly [name: string]: unknown } | undefined = undefined
 
   constructor(
     run: BatchRun,
@@ -126,6 +131,34 @@ export class Work {
   get idempotencyKey(): string {
     return `${this.worker}/${this.tag}/${this.id}`
   }
+  get steps(): Step.Recorder | undefined {
+    return this.run.environment.journal.durable ? this : undefined
+  }
+  /** A retry begins anew: what counts are the steps of the run that decided. */
+  begin(): void {
+    this.tried += 1
+    this.recorded = undefined
+  }
+  recall(name: string): ReturnType<Step.Recorder["recall"]> {
+    if (this.replayed === undefined) return "run"
+    const known = this.placeOf(name)
+    const result = Object.hasOwn(this.replayed, known) ? (this.replayed[known] as Step.Result) : undefined
+    if (result === undefined) return { missing: `the recorded run has no step ${JSON.stringify(known)}` }
+    this.record(name, result)
+    return result
+  }
+  record(name: string, result: Step.Result): void {
+    const place = this.placeOf(name)
+    this.recorded ??= Object.create(null) as Record<string, Step.Result>
+    this.recorded[place] = result
+  }
+  /** The second use of a name in one run is another step. */
+  private placeOf(name: string): string {
+    if (this.recorded === undefined || !(name in this.recorded)) return name
+    let place = 2
+    while (`${name}#${place}` in this.recorded) place += 1
+    return `${name}#${place}`
+  }
 }
 
 const none: Array<Work> = []
@@ -139,6 +172,10 @@ export class Lane {
   expected = 0
   /** Something of this key is parked: what follows waits behind it. */
   parked = false
+  /** How many events of this key wait parked. */
+  letters = 0
+  /** How many entries of this key wait to be published. */
+  unpublished = 0
   /** Something of this key is not settled: what follows may not start. */
   blocked = false
   /** One of its works waits for its data. */
@@ -152,6 +189,17 @@ export class Lane {
     this.key = key
   }
 }
+
+/** A committed entry and the envelopes it emitted. */
+export interface Held {
+  readonly position: number
+  readonly envelopes: ReadonlyArray<Envelope>
+}
+
+const full = Outcome.failed(
+  Cause.fail({ _tag: "DeadLettersFull", message: "too many events wait parked: redrive or discard some", retryable: true }),
+  true
+)
 
 /** Milliseconds of the reserve that are the commit's. */
 const commitShare = 100
@@ -167,14 +215,28 @@ export class BatchRun {
   readonly latencies: Array<number>
   readonly startedAt: number
   readonly startedNanos: bigint
+  /** Positions of the parked entries that this batch redrives, each belonging to the delivery at its place. */
+  readonly redrives: ReadonlyArray<number> | undefined
+  /** Entries of this batch whose events are this run's to publish. */
+  readonly held: Array<Held> = []
+  /** Events of the worker that wait parked, over all its keys. */
+  letters = 0
+  /** Entries of the worker that wait to be published and that nobody holds. */
+  unpublished = 0
   undecodable = 0
   mismatchedKeys = 0
   dropped = 0
 
-  constructor(definition: Definition, environment: Environment, batch: ReadonlyArray<Delivery>) {
+  constructor(
+    definition: Definition,
+    environment: Environment,
+    batch: ReadonlyArray<Delivery>,
+    redrives?: ReadonlyArray<number>
+  ) {
     this.definition = definition
     this.environment = environment
     this.batch = batch
+    this.redrives = redrives
     this.outcomes = batch.map(() => undefined)
     this.latencies = batch.map(() => 0)
     this.startedAt = environment.clock.currentTimeMillisUnsafe()
@@ -220,6 +282,17 @@ export class BatchRun {
   settle(work: Work, outcome: Outcome.Outcome): void {
     this.outcomes[work.index] = outcome
     if (outcome._tag === "Parked") work.lane.parked = this.environment.journal.durable
+  }
+
+  /** It waits in the journal, with what follows on its key; where the dead letters are full the key halts instead. */
+  park(work: Work, outcome: Outcome.Parked): void {
+    const { maxParked, maxParkedPerKey } = this.environment.failure
+    if (this.redrives === undefined) {
+      if (work.lane.letters >= maxParkedPerKey || this.letters >= maxParked) return this.block(work, full)
+      work.lane.letters += 1
+      this.letters += 1
+    }
+    this.settle(work, outcome)
   }
 
   /** Not settled: nothing that follows on this key may start. */

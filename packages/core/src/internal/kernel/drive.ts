@@ -2,7 +2,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
-import type { HandlerError, Step } from "./BatchRun.ts"
+import type { HandlerError, Running } from "./BatchRun.ts"
 
 /**
  * Runs a handler's generator in this turn, up to its first step that needs a fiber.
@@ -12,7 +12,7 @@ import type { HandlerError, Step } from "./BatchRun.ts"
  * 3 to 4). The first real effect hands the rest of the generator to a fiber, which goes on where this loop stopped; the
  * effect returned therefore runs once, and a retry must call the handler again.
  */
-export const drive = (iterator: Iterator<unknown, unknown>, context: Context.Context<never>): Step => {
+export const drive = (iterator: Iterator<unknown, unknown>, context: Context.Context<never>): Running => {
   let value: unknown
   try {
     while (true) {
@@ -26,7 +26,7 @@ export const drive = (iterator: Iterator<unknown, unknown>, context: Context.Con
       } else if (Exit.isExit(yielded)) {
         return yielded as Exit.Exit<never, HandlerError>
       } else {
-        return resume(iterator, yielded as Step)
+        return resume(iterator, yielded as Running)
       }
     }
   } catch (defect) {
@@ -51,13 +51,13 @@ const isKey = (value: unknown): boolean => {
 export const isSuccess = (value: unknown): value is Exit.Success<unknown> =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === successes
 
-const resume: (iterator: Iterator<unknown, unknown>, first: Step) => Step = Effect.fnUntraced(
+const resume: (iterator: Iterator<unknown, unknown>, first: Running) => Running = Effect.fnUntraced(
   function* (iterator, first) {
     let value: unknown = yield* first
     while (true) {
       const step = iterator.next(value)
       if (step.done === true) return step.value
-      value = yield* step.value as Step
+      value = yield* step.value as Running
     }
   }
 )

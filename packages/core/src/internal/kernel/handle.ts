@@ -9,9 +9,9 @@ import * as FailurePolicy from "../../FailurePolicy.ts"
 import { Fetching } from "../../Fetching.ts"
 import * as Outcome from "../../Outcome.ts"
 import * as RetryPolicy from "../../RetryPolicy.ts"
-import type { BatchRun, Step, Work } from "./BatchRun.ts"
+import type { BatchRun, Running, Work } from "./BatchRun.ts"
 import { bury } from "./bury.ts"
-import { describe } from "./describe.ts"
+import { describe, parkedFor } from "./describe.ts"
 import { drive, isSuccess } from "./drive.ts"
 import { flush, prepare } from "./prepare.ts"
 
@@ -84,7 +84,7 @@ const isUnburied = (run: BatchRun, work: Work): boolean =>
 /** A lane whose first runnable work needs a fiber; `begun` is that work, already called. */
 interface Pending {
   readonly work: Work
-  readonly begun: Step
+  readonly begun: Running
   readonly rest: Array<Work>
 }
 
@@ -101,7 +101,7 @@ const eagerPass = (
       continue
     }
     if (!mayStart(run, work)) continue
-    const begun: Step = run.environment.perRecord === undefined ? call(work, context) : later(run, work, context)
+    const begun: Running = call(work, context)
     if (isSuccess(begun)) {
       run.settle(work, Outcome.handled(reply(begun.value)))
       continue
@@ -121,12 +121,14 @@ const mayStart = (run: BatchRun, work: Work): boolean => {
   const { lane } = work
   if (lane.blocked) run.outcomes[work.index] = Outcome.unstarted
   else if (isTwin(work)) run.outcomes[work.index] = Outcome.duplicate
-  else if (lane.parked) run.settle(work, Outcome.parked("waits behind a parked event of its key"))
+  else if (lane.parked) run.park(work, behind)
   else if (work.undecodable !== undefined) return settleUndecodable(run, work, work.undecodable.message)
   else if (run.outOfTime()) run.block(work, Outcome.unstarted)
   else return true
   return false
 }
+
+const behind = Outcome.parked("waits behind a parked event of its key")
 
 /** A producer's duplicate inside one batch. The first was settled, or the lane would be blocked. */
 const isTwin = (work: Work): boolean => {
@@ -143,14 +145,15 @@ const isTwin = (work: Work): boolean => {
 const settleUndecodable = (run: BatchRun, work: Work, reason: string): false => {
   const { failure, journal, sink } = run.environment
   if (failure.permanent === "skip") run.settle(work, Outcome.skipped(reason))
-  else if (journal.durable) run.settle(work, Outcome.parked(reason))
+  else if (journal.durable) run.park(work, Outcome.parked(reason))
   else if (sink === undefined)
     run.block(work, Outcome.failed(Cause.fail(work.undecodable), work.undecodable?.reason === "NewerVersion"))
   return false
 }
 
-const call = (work: Work, context: Context.Context<never>): Step => {
-  work.tried += 1
+/** Calls the handler, and drives it as far as it needs no fiber. */
+export const call = (work: Work, context: Context.Context<never>): Running => {
+  work.begin()
   if (work.known === undefined) return Exit.die(`no handler for ${work.tag}`)
   try {
     const body = work.known.handler(work.payload, work)
@@ -160,17 +163,10 @@ const call = (work: Work, context: Context.Context<never>): Step => {
   }
 }
 
-/** Calls the handler when its fiber runs; in a context of the record's own, where a replay asks for one. */
-const later = (run: BatchRun, work: Work, context: Context.Context<never>): Step => {
-  const { perRecord } = run.environment
-  if (perRecord === undefined) return Effect.suspend(() => call(work, context))
-  return Effect.suspend(() => {
-    const own = Context.merge(context, perRecord(work.delivery))
-    return Effect.provideContext(call(work, own), own)
-  })
-}
+/** Calls the handler when its fiber runs. */
+const later = (work: Work, context: Context.Context<never>): Running => Effect.suspend(() => call(work, context))
 
-const isIterator = (body: Step | Iterator<unknown, unknown>): body is Iterator<unknown, unknown> =>
+const isIterator = (body: Running | Iterator<unknown, unknown>): body is Iterator<unknown, unknown> =>
   "next" in body && typeof body.next === "function"
 
 const lanes = (run: BatchRun, pending: ReadonlyArray<Pending>, context: Context.Context<never>): Effect.Effect<void> =>
@@ -191,13 +187,13 @@ const runLane = (run: BatchRun, lane: Pending, context: Context.Context<never>):
 /** `rest` grows while it is run: what comes late of this lane, comes behind. */
 const runRest = Effect.fnUntraced(function* (run: BatchRun, lane: Pending, context: Context.Context<never>) {
   for (const work of lane.rest) {
-    if (mayStart(run, work)) yield* runWork(run, work, later(run, work, context), context)
+    if (mayStart(run, work)) yield* runWork(run, work, later(work, context), context)
     else if (isUnburied(run, work)) yield* bury(run, [work])
   }
   lane.work.lane.waiting = undefined
 })
 
-const runWork = (run: BatchRun, work: Work, begun: Step, context: Context.Context<never>): Effect.Effect<void> =>
+const runWork = (run: BatchRun, work: Work, begun: Running, context: Context.Context<never>): Effect.Effect<void> =>
   Effect.flatMap(Effect.exit(begun), (exit) =>
     mayRetry(run, work, exit) ? retryWork(run, work, exit, context) : stampAndConclude(run, work, exit)
   )
@@ -214,7 +210,7 @@ const retryWork = Effect.fnUntraced(function* (
     if (!(yield* RetryPolicy.pause(run.environment.retry, work.tried))) break
     run.tell({ _tag: "HandlerRetried", worker: run.definition.name, delivery: work.delivery, attempt: work.tried + 1 })
     // The thunk again, never the same effect: an eager call has already run.
-    exit = yield* Effect.exit(later(run, work, context))
+    exit = yield* Effect.exit(later(work, context))
   }
   yield* stampAndConclude(run, work, exit)
 })
@@ -232,7 +228,7 @@ const isTransient = (cause: Cause.Cause<unknown>): boolean =>
   !Cause.hasDies(cause) && (Cause.hasInterruptsOnly(cause) || RetryPolicy.isRetryable(Cause.squash(cause)))
 
 /** Writes down what became of a work; `false` when the dead-letter sink must be asked first. */
-const conclude = (run: BatchRun, work: Work, exit: Exit.Exit<unknown, unknown>): boolean => {
+export const conclude = (run: BatchRun, work: Work, exit: Exit.Exit<unknown, unknown>): boolean => {
   if (Exit.isSuccess(exit)) {
     run.settle(work, Outcome.handled(reply(exit.value)))
     return true
@@ -241,7 +237,7 @@ const conclude = (run: BatchRun, work: Work, exit: Exit.Exit<unknown, unknown>):
   const retryable = isTransient(exit.cause)
   const action = FailurePolicy.decide(failure, retryable, work.attempt)
   if (action === "skip") run.settle(work, Outcome.skipped(describe(exit.cause)))
-  else if (action === "park" && journal.durable) run.settle(work, Outcome.parked(describe(exit.cause)))
+  else if (action === "park" && journal.durable) run.park(work, parkedFor(exit.cause))
   else {
     run.block(work, Outcome.failed(exit.cause, retryable))
     return action === "halt" || sink === undefined

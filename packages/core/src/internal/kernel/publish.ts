@@ -8,15 +8,17 @@ import * as Outcome from "../../Outcome.ts"
 import type { BatchRun, Work } from "./BatchRun.ts"
 
 /**
- * Sends what handlers returned, before anything of it is acknowledged: a crash in between sends it again, under the same
- * ids. A record whose event was not accepted is failed, and so is what follows on its lane.
+ * Without a journal: sends what handlers returned, before anything of it is acknowledged: a crash in between sends it
+ * again, under the same ids. A record whose event was not accepted is failed, and so is what follows on its lane. With a
+ * journal events are committed first, and `relay` sends them.
  */
 export const publish = (run: BatchRun): Effect.Effect<void> => {
-  const { publisher } = run.environment
+  const { journal, publisher } = run.environment
   if (publisher === undefined) {
     for (const work of run.works) run.dropped += emittedBy(run, work).length
     return Effect.void
   }
+  if (journal.durable) return Effect.void
   const emitting = run.works.filter((work) => emittedBy(run, work).length > 0)
   if (emitting.length === 0) return Effect.void
   const sent = emitting.flatMap((work) => encode(run, work).map((envelope) => ({ work, envelope })))

@@ -1,0 +1,185 @@
+/**
+ * The view of a projection: its states, kept beside the journal in the same store.
+ *
+ * **Guarantees.** Every entry is folded once, in commit order: the states and the position up to which they are folded are
+ * written in one transaction, on the condition that nobody else moved it. *Inline*, that transaction is the commit's own:
+ * who reads the view after a commit sees it. *Following*, the view is behind by as long as a follower needs. A rebuild
+ * goes on beside the view that serves, and takes its place at once when it has caught up.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+
+import { Journal } from "./Journal.ts"
+import type { Entry, JournalError } from "./Journal.ts"
+import * as Projection from "./Projection.ts"
+
+/**
+ * Names the view of one version of a projection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ViewId {
+  readonly name: string
+  readonly version: number
+  /** The worker whose entries are folded, and so are not pruned before; `undefined` for all. */
+  readonly worker: string | undefined
+}
+
+/**
+ * Where one generation of a view stands. A rebuild is a generation of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Standing {
+  readonly generation: number
+  /** Every entry up to this position is folded. */
+  readonly position: number
+}
+
+/**
+ * Keeps the states of projections beside the journal, in the same store.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ViewStore {
+  /** The generation of the view that serves; one at position 0 is begun where there is none. */
+  readonly stand: (view: ViewId) => Effect.Effect<Standing, JournalError>
+  /** Begins a generation at position 0 beside the one that serves; one that was begun before and never served is dropped. */
+  readonly begin: (view: ViewId) => Effect.Effect<Standing, JournalError>
+  /** States of the generation, or of the one that serves. The state at `i` belongs to `keys[i]`. */
+  readonly states: (
+    view: ViewId,
+    keys: ReadonlyArray<string>,
+    generation?: number
+  ) => Effect.Effect<ReadonlyArray<string | undefined>, JournalError>
+  /** Writes states and moves the generation from where it stood, or does nothing and says `false`: somebody moved it. */
+  readonly advance: (
+    view: ViewId,
+    from: Standing,
+    to: number,
+    rows: ReadonlyArray<Projection.Row>
+  ) => Effect.Effect<boolean, JournalError>
+  /** Lets a generation serve and removes the one that did; `false` where it was removed meanwhile. */
+  readonly swap: (view: ViewId, generation: number) => Effect.Effect<boolean, JournalError>
+  /** Removes the view with all generations: what it had not folded no longer holds back a pruning. */
+  readonly drop: (view: ViewId) => Effect.Effect<void, JournalError>
+}
+
+/**
+ * The state of a key in the view that serves.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const get = <State>(
+  projection: Projection.Projection<State>,
+  key: string
+): Effect.Effect<Option.Option<State>, JournalError, Journal> =>
+  Effect.map(
+    Effect.flatMap(Journal, ({ views }) => views.states(projection, [key])),
+    ([text]) => (text === undefined ? Option.none() : Option.some(projection.decode(text)))
+  )
+
+/** Entries folded in one transaction. */
+const pageSize = 500
+
+/**
+ * Folds what the view lacks, up to now; gives where it then stands.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const catchUp = (projection: Projection.Any): Effect.Effect<Standing, JournalError, Journal> =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    const standing = yield* journal.views.stand(projection)
+    return yield* foldFrom(projection, standing)
+  })
+
+/** One after the other, so that memory stays flat over any length. */
+const foldFrom = (
+  projection: Projection.Any,
+  from: Standing
+): Effect.Effect<Standing, JournalError, Journal> =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    let standing = from
+    yield* Stream.runForEach(
+      Stream.grouped(journal.read(from.position, { worker: projection.worker }), pageSize),
+      (entries) =>
+        Effect.map(foldPage(projection, standing, entries), (moved) => {
+          standing = moved
+        })
+    )
+    return standing
+  })
+
+/** Whoever loses the race for a page reads where the winner left the view and goes on from there. */
+const foldPage = (
+  projection: Projection.Any,
+  standing: Standing,
+  entries: ReadonlyArray<Entry>
+): Effect.Effect<Standing, JournalError, Journal> =>
+  Effect.gen(function* () {
+    const { views } = yield* Journal
+    const missing = entries.filter((entry) => entry.position > standing.position)
+    const last = missing.at(-1)
+    if (last === undefined) return standing
+    const keys = Projection.touched(projection, missing)
+    const texts = yield* views.states(projection, keys, standing.generation)
+    const rows = Projection.foldAll(
+      projection,
+      missing,
+      keys.map((key, index) => [key, texts[index]])
+    )
+    const moved = yield* views.advance(projection, standing, last.position, rows)
+    if (moved) return { ...standing, position: last.position }
+    return yield* foldPage(projection, yield* views.stand(projection), entries)
+  })
+
+/**
+ * Keeps a view up to date until it is interrupted: run it beside the program. Several may run: one folds, the others
+ * find it done.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const follow = (projection: Projection.Any): Effect.Effect<never, JournalError, Journal> =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    let standing = yield* catchUp(projection)
+    yield* Stream.runForEachArray(journal.subscribe(standing.position, { worker: projection.worker }), (entries) =>
+      Effect.map(foldPage(projection, standing, entries), (moved) => {
+        standing = moved
+      })
+    )
+    return yield* Effect.never
+  })
+
+/**
+ * Folds the journal anew beside the view that serves, and lets the new one serve when it has caught up: after a bug in the
+ * fold was mended. Followers go on with the new one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const rebuild = (projection: Projection.Any): Effect.Effect<Standing, JournalError, Journal> =>
+  Effect.gen(function* () {
+    const { views } = yield* Journal
+    yield* views.stand(projection)
+    let standing = yield* views.begin(projection)
+    let before = -1
+    // Until a pass finds nothing new: then what is missing is what a follower folds in a moment.
+    while (standing.position !== before) {
+      before = standing.position
+      standing = yield* foldFrom(projection, standing)
+    }
+    yield* views.swap(projection, standing.generation)
+    return yield* catchUp(projection)
+  })
