@@ -11,7 +11,7 @@ export default defineConfig({
       project("unit", ["{packages,apps}/*/test/**/*.test.ts", "{bench,scripts}/test/**/*.test.ts"], {
         exclude: ["**/*.integration.test.ts", "**/node_modules/**"]
       }),
-      // Has a Redis (`inject("redis")`), child processes and the network of this machine.
+      // Has a Redis (`inject("redis")`), a PostgreSQL (`inject("postgres")`), child processes and the network of this machine.
       project(
         "integration",
         ["{packages,apps}/*/test/**/*.integration.test.ts", "scripts/test/*.integration.test.ts"],

@@ -1,16 +1,19 @@
 /**
- * Vitest's global set-up of the project `integration`: one Redis for all its tests.
+ * Vitest's global set-up of the project `integration`: one Redis and one PostgreSQL for all its tests.
  *
- * A test gets it with `inject("redis")` and keeps its keys under a prefix of its own, for other files run beside it. A
- * test that wants to stop, kill or freeze Redis starts its own with `RedisServer.start()`.
+ * A test gets them with `inject("redis")` and `inject("postgres")` and keeps its keys under a prefix, its tables in a
+ * schema of its own, for other files run beside it. A test that wants to stop, kill or freeze one starts its own with
+ * `RedisServer.start()` or `PostgresServer.start()`.
  */
 import type { TestProject } from "vitest/node"
 
+import { ensurePostgres } from "./ensurePostgres.ts"
 import { ensureRedis } from "./ensureRedis.ts"
+import { PostgresServer } from "./postgres-server.ts"
 import { RedisServer } from "./redis-server.ts"
 
-/** Where the shared Redis listens; `url` has user, password and database too when `REDIS_URL` names them. */
-export interface RedisAddress {
+/** Where a shared server listens; `url` has user, password and database too where there are any. */
+export interface ServerAddress {
   readonly host: string
   readonly port: number
   readonly url: string
@@ -18,23 +21,49 @@ export interface RedisAddress {
 
 declare module "vitest" {
   interface ProvidedContext {
-    readonly redis: RedisAddress
+    readonly redis: ServerAddress
+    readonly postgres: ServerAddress
   }
 }
 
-export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
-  const source = ensureRedis()
-  const server = source.kind === "url" ? addressOf(source.url) : await startServer()
-  project.provide("redis", server.address)
-  return server.stop
+interface Shared {
+  readonly address: ServerAddress
+  readonly stop: () => Promise<unknown>
 }
 
-const startServer = async () => {
+export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
+  const [redis, postgres] = await both(startRedis(), startPostgres())
+  project.provide("redis", redis.address)
+  project.provide("postgres", postgres.address)
+  return async () => void (await Promise.all([redis.stop(), postgres.stop()]))
+}
+
+/** Both or none: when one can't start, the other doesn't stay. */
+const both = async (first: Promise<Shared>, second: Promise<Shared>): Promise<[Shared, Shared]> => {
+  try {
+    return await Promise.all([first, second])
+  } catch (error) {
+    const outcomes = await Promise.allSettled([first, second])
+    await Promise.all(outcomes.map(async (outcome) => outcome.status === "fulfilled" && outcome.value.stop()))
+    throw error
+  }
+}
+
+const startRedis = async (): Promise<Shared> => {
+  const source = ensureRedis()
+  if (source.kind === "url") return elsewhere(source.url, "6379")
   const { host, port, stop } = await RedisServer.start()
   return { address: { host, port, url: `redis://${host}:${port}` }, stop }
 }
 
-const addressOf = (url: URL) => ({
-  address: { host: url.hostname, port: Number(url.port || "6379"), url: url.href },
+const startPostgres = async (): Promise<Shared> => {
+  const source = ensurePostgres()
+  if (source.kind === "url") return elsewhere(source.url, "5432")
+  const { host, port, url, stop } = await PostgresServer.start()
+  return { address: { host, port, url }, stop }
+}
+
+const elsewhere = (url: URL, port: string): Shared => ({
+  address: { host: url.hostname, port: Number(url.port || port), url: url.href },
   stop: async () => {}
 })
