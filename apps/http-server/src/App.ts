@@ -1,22 +1,30 @@
 /** The recommendation service as layers: what `main.ts` launches and what other programs embed. */
 import * as StoreConfig from "@leat/cache-redis/StoreConfig"
 import * as CacheStore from "@leat/core/CacheStore"
-import * as Journal from "@leat/core/Journal"
+import type * as Journal from "@leat/core/Journal"
+import * as JournalConfig from "@leat/journal-sql/JournalConfig"
 import * as Recommendations from "@leat/recommender/Recommendations"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
 import * as Recommender from "@leat/recommender/Recommender"
 import * as Engine from "@leat/recommender/recommender/Engine"
 import * as RecommenderApi from "@leat/recommender/RecommenderApi"
+import * as Answer from "@leat/recommender/recommenderApi/Answer"
 import * as RequestEvents from "@leat/recommender/RequestEvents"
+import * as RequestIntake from "@leat/recommender/RequestIntake"
 import * as HttpService from "@leat/transport-http/HttpService"
 import * as HttpTransport from "@leat/transport-http/HttpTransport"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 
 /** What the service is built on. */
-export type Parts = Recommender.Recommender | Recommendations.Recommendations | CacheStore.CacheStore
+export type Parts =
+  | Recommender.Recommender
+  | Recommendations.Recommendations
+  | CacheStore.CacheStore
+  | Journal.Journal
 
 const recommender = Effect.flatMap(Recommender.Recommender, (one) => one.recommend({ user_id: 1, top_n: 1 }))
 
@@ -35,11 +43,13 @@ const surroundings: HttpService.Options<Parts> = {
 
 // The same bounds as on the stream, however the event is wrapped.
 const events = Layer.unwrap(
-  Effect.map(RequestEvents.RequestEvents, ({ codec }) => HttpTransport.layer(recommendations, { codec }))
+  Effect.map(RequestEvents.RequestEvents, ({ codec }) =>
+    HttpTransport.layer(recommendations, { codec, statusOf: Answer.statusPath })
+  )
 )
 
 // The contract, and the worker that Kinesis feeds elsewhere: `POST /events` takes the same events.
-const routes = Layer.merge(RecommenderApi.layer(), Layer.provide(events, Journal.layerNone))
+const routes = Layer.mergeAll(RecommenderApi.layer(), RecommenderApi.layerRequests(), events)
 
 /** The service at an address of the caller's, on parts of the caller's. */
 export const service = (
@@ -61,6 +71,23 @@ export const cached: Layer.Layer<
   Recommender.Recommender
 > = Recommendations.layerConfig.pipe(Layer.provideMerge(StoreConfig.layerConfig({ withoutEndpoint: "memory" })))
 
+/** `KINESIS_STREAM`: accepted requests go to this stream; without it none are accepted. The SDK is loaded for it alone. */
+const queue: Layer.Layer<never, Config.ConfigError> = Layer.unwrap(
+  Effect.map(Config.option(Config.NonEmptyString("KINESIS_STREAM")), (stream) =>
+    Option.isNone(stream) ? Layer.empty : Layer.unwrap(Effect.promise(() => kinesis(stream.value)))
+  )
+)
+
+const kinesis = async (stream: string): Promise<Layer.Layer<never, Config.ConfigError>> => {
+  const [KinesisClient, KinesisPublisher] = await Promise.all([
+    import("@leat/transport-kinesis/KinesisClient"),
+    import("@leat/transport-kinesis/KinesisPublisher")
+  ])
+  return RequestIntake.layer(KinesisPublisher.make({ stream, codec: RequestIntake.codec })).pipe(
+    Layer.provide(KinesisClient.layerConfig)
+  )
+}
+
 const announce = Layer.effectDiscard(
   Effect.flatMap(HttpService.HttpService, ({ url }) =>
     Effect.logInfo(`recommendations at ${url}, documented at ${url}/docs`)
@@ -73,7 +100,7 @@ const checked = Layer.effectDiscard(Config.all([HttpService.address, Recommendat
 /** The whole program from its environment: the engine in this process, the cache, the service. */
 export const App = announce.pipe(
   Layer.provide(serviceConfig),
-  Layer.provide(cached),
+  Layer.provide([cached, queue, JournalConfig.layerConfig({ withoutUrl: "none" })]),
   Layer.provide(Engine.layerConfig),
   Layer.provide(RequestEvents.layerConfig),
   Layer.provide(checked)

@@ -1,5 +1,6 @@
 /** The whole service in this process, before a recommender at some address. */
 import * as CacheStore from "@leat/core/CacheStore"
+import * as Journal from "@leat/core/Journal"
 import * as Recommendations from "@leat/recommender/Recommendations"
 import * as Http from "@leat/recommender/recommender/Http"
 import * as HttpService from "@leat/transport-http/HttpService"
@@ -26,7 +27,7 @@ export const start = (
     const logged: Array<string> = []
     const logger = Logger.make(({ message }) => void logged.push(String(message)))
     const parts = Recommendations.layer().pipe(
-      Layer.provideMerge(store),
+      Layer.provideMerge([store, Journal.layerNone]),
       Layer.provideMerge(Http.layer({ endpoint: recommender }))
     )
     const context = yield* Layer.build(

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
+import * as JournalHome from "./JournalHome.ts"
 import * as LambdaThread from "./LambdaThread.ts"
 import * as Report from "./Report.ts"
 
@@ -90,7 +91,7 @@ const messageOf = (line: string): string => {
 
 const LogLine = Schema.fromJsonString(Schema.Struct({ level: Schema.Literal("INFO"), message: Schema.String }))
 
-/** As deployed: the service's address and Redis, where there is one; else memory, said aloud. */
+/** As deployed: the service's address, the journal, and Redis, where there is one; else memory, said aloud. */
 const environment = Effect.gen(function* () {
   const { url } = yield* HttpService.HttpService
   const redis = yield* Config.option(Config.NonEmptyString("REDIS_ENDPOINT"))
@@ -99,6 +100,7 @@ const environment = Effect.gen(function* () {
   return {
     ...inherited,
     RECOMMENDER_ENDPOINT: url,
+    DATABASE_URL: yield* JournalHome.url,
     REDIS_ENABLED: String(enabled && Option.isSome(redis))
   }
 })

@@ -1,4 +1,6 @@
 /** What `npm start` does: starts the system, sends it a burst, prints what came of it, and stays. */
+import { randomUUID } from "node:crypto"
+
 import * as RequestEvents from "@leat/recommender/RequestEvents"
 import * as HttpService from "@leat/transport-http/HttpService"
 import * as KinesisPublisher from "@leat/transport-kinesis/KinesisPublisher"
@@ -76,10 +78,14 @@ const judge = ({ failed, requested }: Report.Totals): Effect.Effect<void, NotSer
 const addresses = Effect.gen(function* () {
   const { url } = yield* HttpService.HttpService
   const { endpoint } = yield* EmbeddedKinesis.EmbeddedKinesis
-  const record = `{"user_id":123,"top_n":20,"request_id":"test-1","timestamp":"2025-10-24T10:30:00Z"}`
+  // A name of its own each time: the journal remembers, and the same again would be a duplicate.
+  const id = `test-${randomUUID().slice(0, 8)}`
+  const record = `{"user_id":123,"top_n":20,"request_id":"${id}","timestamp":"2025-10-24T10:30:00Z"}`
   return `open
   ${url}/recommend/cached/123?top_n=20
   ${url}/internal/recommend/123
+  ${url}/users/123/history, ${url}/requests/${id} once it was sent:
+    curl -i ${url}/requests -H 'content-type: application/json' -d '{"user_id":123,"request_id":"${id}"}'
   ${url}/docs, ${url}/openapi.json, ${url}/health, ${url}/ready
   ${endpoint}, the stream ${stream}:
     aws kinesis put-record --endpoint-url ${endpoint} --stream-name ${stream} --partition-key user-123 \\

@@ -20,7 +20,7 @@ export const usage = `usage: npm start -- [--once] [--requests N] [--rate N] [--
   --users N     users who may ask, drawn by Zipf's law, default 800
 
 environment: PORT (8082), HOST, KINESIS_PORT (4567), REDIS_ENDPOINT, REDIS_PORT, REDIS_ENABLED, CACHE_TTL, TOP_N_MAX,
-RECOMMENDER_SNAPSHOT, MOVIELENS_DIR`
+DATABASE_URL (a SQLite file in .leat; postgres://… or sqlite:PATH), RECOMMENDER_SNAPSHOT, MOVIELENS_DIR`
 
 /** The settings, a call for help, or what is wrong with the arguments. */
 export const parse = (args: ReadonlyArray<string>): Settings | { readonly help: true } | { readonly fault: string } => {

@@ -1,7 +1,9 @@
-/** The whole system on this machine: stream, Lambda behind its mapping, recommendation service, cache, engine. */
+/** The whole system on this machine: stream, Lambda behind its mapping, recommendation service, cache, journal, engine. */
 import * as Engine from "@leat/recommender/recommender/Engine"
 import * as RequestEvents from "@leat/recommender/RequestEvents"
+import * as RequestIntake from "@leat/recommender/RequestIntake"
 import * as KinesisClient from "@leat/transport-kinesis/KinesisClient"
+import * as KinesisPublisher from "@leat/transport-kinesis/KinesisPublisher"
 import { EmbeddedKinesis } from "@leat/transport-kinesis/testing"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -9,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { cached, serviceConfig } from "http-server/src/App.ts"
 
+import * as JournalHome from "./JournalHome.ts"
 import * as Lambda from "./Lambda.ts"
 
 const kinesisPort = Config.schema(
@@ -24,9 +27,13 @@ const client = Layer.unwrap(
   Effect.map(EmbeddedKinesis.EmbeddedKinesis, ({ endpoint }) => KinesisClient.layer({ endpoint }))
 )
 
-const service = serviceConfig.pipe(Layer.provide(cached), Layer.provide(Engine.layerConfig))
+/** `POST /requests` puts on the stream what the Lambda reads. */
+const queue = RequestIntake.layer(KinesisPublisher.make({ stream: Lambda.stream, codec: RequestIntake.codec }))
+
+const service = serviceConfig.pipe(Layer.provide([cached, queue]), Layer.provide([Engine.layerConfig, JournalHome.layer]))
 
 export const System = Lambda.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(client, service)),
+  Layer.provideMerge(service),
+  Layer.provideMerge(client),
   Layer.provideMerge(Layer.mergeAll(kinesis, RequestEvents.layerConfig))
 )

@@ -1,13 +1,17 @@
 /** `npm start` as a process of its own: what it prints, what it serves, how it ends. */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
+import { mkdtempSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import type { AddressInfo, Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 import { assert, describe, it } from "@effect/vitest"
 import * as KinesisClient from "@leat/transport-kinesis/KinesisClient"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { beforeAll } from "vitest"
 
 import * as Bundle from "../../kinesis-lambda/test/Bundle.ts"
@@ -28,7 +32,14 @@ const start = (args: ReadonlyArray<string>, env: { readonly [name: string]: stri
     Effect.sync((): Program => {
       const child = spawn(process.execPath, [main, ...args], {
         detached: true,
-        env: { PATH: process.env["PATH"], PORT: "0", KINESIS_PORT: "0", REDIS_ENABLED: "false", ...env }
+        env: {
+          PATH: process.env["PATH"],
+          PORT: "0",
+          KINESIS_PORT: "0",
+          REDIS_ENABLED: "false",
+          DATABASE_URL: `sqlite:${mkdtempSync(join(tmpdir(), "leat-local-"))}/journal.sqlite`,
+          ...env
+        }
       })
       let out = ""
       let err = ""
@@ -138,15 +149,41 @@ describe("npm start", () => {
       const [, endpoint = ""] = yield* said(program, /(http:\S+), the stream movie-rec-requests/)
       const [, url = ""] = yield* said(program, /(http:\S+)\/recommend\/cached\/123/)
 
-      const record = { user_id: 123, top_n: 20, request_id: "test-1", timestamp: "2025-10-24T10:30:00Z" }
-      const data = new TextEncoder().encode(JSON.stringify(record))
-      const put = Effect.flatMap(KinesisClient.KinesisClient, (client) =>
-        client.putRecords("movie-rec-requests", [{ data, partitionKey: "user-123" }])
-      ).pipe(Effect.provide(KinesisClient.layer({ endpoint })))
-      yield* put
+      const put = (request_id: string) => {
+        const record = { user_id: 123, top_n: 20, request_id, timestamp: "2025-10-24T10:30:00Z" }
+        const data = new TextEncoder().encode(JSON.stringify(record))
+        return Effect.flatMap(KinesisClient.KinesisClient, (client) =>
+          client.putRecords("movie-rec-requests", [{ data, partitionKey: "user-123" }])
+        ).pipe(Effect.provide(KinesisClient.layer({ endpoint })))
+      }
+      yield* put("test-1")
       yield* said(program, /^served 1 \(hit [01], miss [01]\) in [\d.]+ ms$/m)
-      yield* put
+      yield* put("test-1")
+      yield* put("test-2")
       yield* said(program, /^served 1 \(hit 1, miss 0\) in [\d.]+ ms$/m)
+      assert.notMatch(program.out(), /^served 2/m, "the same request again is a duplicate")
+
+      const get = (path: string) =>
+        Effect.promise(async () => (await fetch(url + path)).json() as Promise<Record<string, unknown>>)
+      assert.deepInclude(yield* get("/requests/test-1"), { user_id: 123, status: "served" })
+      const posted = yield* Effect.promise(() =>
+        fetch(`${url}/requests`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: '{"user_id":123,"request_id":"test-3"}'
+        })
+      )
+      assert.deepStrictEqual([posted.status, posted.headers.get("location")], [202, "/requests/test-3"])
+      assert.deepInclude(yield* get("/requests/test-3"), { user_id: 123, request_id: "test-3" })
+      yield* Effect.repeat(get("/requests/test-3"), {
+        until: (answer) => answer["status"] === "served",
+        schedule: Schedule.spaced("50 millis")
+      })
+      const { requests } = yield* get("/users/123/history")
+      assert.deepStrictEqual(
+        (requests as ReadonlyArray<{ readonly request_id: string }>).slice(0, 3).map(({ request_id }) => request_id),
+        ["test-3", "test-2", "test-1"]
+      )
 
       const answer = yield* Effect.promise(async () => (await fetch(`${url}/recommend/cached/123?top_n=20`)).json())
       assert.deepInclude(answer, { user_id: 123, count: 20 })

@@ -304,20 +304,33 @@ const resolve = Effect.fnUntraced(function* (
   const journal = yield* Journal
   for (let tried = 0; tried < tries; tried++) {
     const { heads } = yield* journal.open(worker, [{ key, deliveries: [] }])
-    const waiting = yield* Effect.forEach(positions, (position) =>
-      Effect.map(journal.parked(worker, { key, after: position - 1, limit: 1 }), ([entry]) => ({ position, entry }))
-    )
-    const missing = waiting.find(({ entry, position }) => entry?.position !== position)
+    const waiting = yield* waitingAt(worker, key, positions)
+    const missing = positions.find((position) => !waiting.has(position))
     if (missing !== undefined) {
-      const message = `no event waits at position ${missing.position} of the key ${JSON.stringify(key)}`
+      const message = `no event waits at position ${missing} of the key ${JSON.stringify(key)}`
       return yield* new NotParked({ key, message, retryable: false })
     }
-    const entries = waiting.flatMap(({ entry }) => (entry === undefined ? [] : [resolution(entry, reason)]))
+    const entries = Array.from(waiting.values(), (letter) => resolution(letter, reason))
     const [verdict] = yield* journal.commit(worker, [{ key, expected: heads[0]?.version ?? 0, entries }])
     if (verdict !== "conflict") return entries.length
   }
   const message = `other programs kept writing to the key ${JSON.stringify(key)}: try again`
   return yield* new NotParked({ key, message, retryable: true })
+})
+
+/** Those of the positions at which an event waits on the key. */
+const waitingAt = Effect.fnUntraced(function* (worker: string, key: string, positions: ReadonlyArray<number>) {
+  const journal = yield* Journal
+  const asked = new Set(positions)
+  const last = Math.max(...positions)
+  const found = new Map<number, Entry>()
+  let after = Math.min(...positions) - 1
+  while (after < last) {
+    const page = yield* journal.parked(worker, { key, after, limit: pageSize })
+    for (const entry of page) if (asked.has(entry.position)) found.set(entry.position, entry)
+    after = page.at(-1)?.position ?? last
+  }
+  return found
 })
 
 const resolution = (letter: Entry, reason: string): Draft => ({

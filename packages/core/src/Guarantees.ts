@@ -25,7 +25,7 @@ export const describe = (context: Context.Context<Journal>): ReadonlyArray<strin
   return [
     durable
       ? "journal: a redelivered event is not handled again, effectively once for outcomes and emitted ids"
-      : "no journal: a redelivered event is handled again, at least once",
+      : "no journal: a redelivered event is handled again, at least once, and nothing is parked, redriven or replayed",
     durable || sink === undefined
       ? `permanent failures: ${durable ? failure.permanent : withoutJournal(failure.permanent)}`
       : "permanent failures and unreadable records: to the dead-letter sink",

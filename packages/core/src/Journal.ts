@@ -235,7 +235,7 @@ export interface Outbox {
  * @category constants
  * @since 0.1.0
  */
-export const outboxHold = 30_000
+export const outboxHold = 15_000
 
 /**
  * What may go, in epoch milliseconds of the commit.

@@ -47,6 +47,8 @@ export class StepNotRecorded extends Schema.TaggedError<StepNotRecorded>()("Step
  *
  * **Details**
  *
+ * Give a function where making the effect already does something: a replay doesn't call it.
+ *
  * The value must be JSON, or have a `schema`. A failure is recorded with its fields, so a replay fails as the run did;
  * a defect is not. A name that comes again in one run is another step.
  *
@@ -91,13 +93,14 @@ export class StepNotRecorded extends Schema.TaggedError<StepNotRecorded>()("Step
 export const run = <A, E, R>(
   meta: { readonly steps: Recorder | undefined },
   name: string,
-  effect: Effect.Effect<A, E, R>,
+  step: Effect.Effect<A, E, R> | (() => Effect.Effect<A, E, R>),
   options: { readonly schema?: Schema.Codec<A, unknown> } = {}
 ): Effect.Effect<A, E, R> => {
   const recorder = meta.steps
-  if (recorder === undefined) return effect
-  const recalled = recorder.recall(name)
+  const recalled = recorder === undefined ? "run" : recorder.recall(name)
   if (recalled !== "run") return answer<A, E>(recalled, name, options.schema)
+  const effect = typeof step === "function" ? step() : step
+  if (recorder === undefined) return effect
   const keep = (exit: Exit.Exit<A, E>): void => record(recorder, name, exit, options.schema)
   // Fast path: what `prepare` fetched is an exit, and stays one, so that the handler needs no fiber.
   if (Exit.isExit(effect)) {

@@ -8,7 +8,9 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
@@ -183,3 +185,27 @@ export const rebuild = (projection: Projection.Any): Effect.Effect<Standing, Jou
     yield* views.swap(projection, standing.generation)
     return yield* catchUp(projection)
   })
+
+/**
+ * Keeps views up to date in the background of a program. A journal that fails is said in the log and tried again.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (projections: ReadonlyArray<Projection.Any>): Layer.Layer<never, never, Journal> =>
+  Layer.effectDiscard(
+    Effect.forEach(
+      projections,
+      (projection) =>
+        follow(projection).pipe(
+          // A follower that ended would let its view stand still without a word.
+          Effect.catchCause((cause) =>
+            Effect.logWarning(`the view ${projection.name} is behind: ${Cause.pretty(cause)}`)
+          ),
+          Effect.andThen(Effect.sleep("1 second")),
+          Effect.forever,
+          Effect.forkScoped
+        ),
+      { discard: true }
+    )
+  )

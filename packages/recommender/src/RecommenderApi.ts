@@ -5,6 +5,8 @@
  *
  * - `GET /internal/recommend/{user_id}?top_n=20` and `POST /internal/recommend` are nothing but the recommender;
  *   `GET /recommend/cached/{user_id}?top_n=20` goes through the cache.
+ * - With a journal `POST /requests` accepts a request for the stream, `GET /requests/{request_id}` tells what became of one,
+ *   however it came, and `GET /users/{user_id}/history` what a user was recommended lately.
  * - Fixed bodies never gain members. Everything else is a header: `Cache-Status` (RFC 9211), `Server-Timing`,
  *   `X-Leat-Source`, `X-Leat-Age-Ms`, `X-Leat-Model`.
  * - Bad input is 422, as FastAPI answers it, with RFC 9457 problem details that name each fault and its path. A failure of
@@ -12,6 +14,10 @@
  *
  * @since 0.1.0
  */
+import { Journal } from "@leat/core/Journal"
+import * as Outbox from "@leat/core/Outbox"
+import * as Publisher from "@leat/core/Publisher"
+import * as View from "@leat/core/View"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -19,17 +25,25 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerError from "effect/http/HttpServerError"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
+import { RequestPayload } from "./RecommendationRequested.ts"
 import * as Recommendations from "./Recommendations.ts"
 import * as Recommender from "./Recommender.ts"
+import * as Requests from "./recommenderApi/Requests.ts"
 import * as Routes from "./recommenderApi/Routes.ts"
 import * as RequestEvents from "./RequestEvents.ts"
+import * as RequestIntake from "./RequestIntake.ts"
+import { RequestStatus, requestStatus } from "./RequestStatus.ts"
+import { UserHistory, userHistory } from "./UserHistory.ts"
 
 /**
  * A user: a positive integer that JSON carries without loss.
@@ -121,6 +135,31 @@ export class TimedOut extends HttpApiError.Problem<TimedOut>()("TimedOut", {
   title: "Gateway Timeout"
 }) {}
 
+/**
+ * 404: nothing is known of it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotKnown extends HttpApiError.Problem<NotKnown>()("NotKnown", {
+  type: "about:blank",
+  status: 404,
+  title: "Not Found"
+}) {}
+
+/**
+ * A request to accept; what is left out is given to it.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const AcceptedRequest = Schema.Struct({
+  user_id: UserId,
+  top_n: Schema.optionalKey(TopN),
+  request_id: Schema.optionalKey(RequestPayload.fields.request_id),
+  timestamp: Schema.optionalKey(RequestPayload.fields.timestamp)
+})
+
 const asked = {
   params: { user_id: UserId },
   query: { top_n: Schema.optionalKey(TopN) },
@@ -151,6 +190,32 @@ export class Api extends HttpApi.make("recommendations")
     HttpApiGroup.make("recommend").add(
       HttpApiEndpoint.get("cached", "/recommend/cached/:user_id", { ...asked, success: CachedAnswer })
     )
+  )
+  .add(
+    HttpApiGroup.make("requests")
+      .add(
+        HttpApiEndpoint.post("accept", "/requests", {
+          payload: AcceptedRequest,
+          success: Schema.Struct({ request_id: Schema.String, status: Schema.Literal("queued") }).pipe(
+            HttpApiSchema.status(202)
+          ),
+          error: [InvalidRequest, NotAvailable]
+        })
+      )
+      .add(
+        HttpApiEndpoint.get("status", "/requests/:request_id", {
+          params: { request_id: Schema.NonEmptyString },
+          success: RequestStatus,
+          error: [NotKnown, NotAvailable]
+        })
+      )
+      .add(
+        HttpApiEndpoint.get("history", "/users/:user_id/history", {
+          params: { user_id: UserId },
+          success: UserHistory,
+          error: [InvalidRequest, NotKnown, NotAvailable]
+        })
+      )
   )
   .annotate(OpenApi.Title, "Movie recommendations")
   .annotate(OpenApi.Version, "1.0.0") {}
@@ -223,5 +288,63 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Needs> =
       yield* router.add("GET", "/recommend/cached/:user_id", Routes.cached(parts))
       yield* router.add("GET", "/internal/recommend/:user_id", Routes.internal(parts))
       yield* router.add("POST", "/internal/recommend", Routes.batch(parts))
+    })
+  )
+
+/**
+ * The routes that follow requests, and their views; they need a durable journal. `POST /requests` is served where
+ * `RequestIntake.Queue` says where to.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerRequests = (
+  options: {
+    /** The deadline of an acceptance. Default 5 s. */
+    readonly timeout?: Duration.Input | undefined
+  } = {}
+): Layer.Layer<
+  never,
+  never,
+  HttpRouter.HttpRouter | HttpRouter.Request<"Error", HttpServerError.HttpServerError> | Journal
+> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { durable } = yield* Journal
+      const queue = yield* RequestIntake.Queue
+      const reading = Layer.mergeAll(
+        route("GET", "/requests/:request_id", Requests.status),
+        route("GET", "/users/:user_id/history", Requests.history)
+      )
+      if (!durable) return reading
+      const views = View.layer([requestStatus, userHistory])
+      if (queue === undefined) return Layer.merge(reading, views)
+      const accepting = Layer.merge(
+        route("POST", "/requests", Requests.accept(options.timeout ?? "5 seconds")),
+        Outbox.layer(RequestIntake.intake)
+      )
+      return Layer.mergeAll(reading, views, Layer.provide(accepting, Publisher.layer(queue)))
+    })
+  )
+
+const route = (
+  method: "GET" | "POST",
+  path: HttpRouter.PathInput,
+  handler: Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    HttpServerError.HttpServerError,
+    HttpRouter.RouteContext | HttpServerRequest.HttpServerRequest | Journal
+  >
+): Layer.Layer<
+  never,
+  never,
+  HttpRouter.HttpRouter | HttpRouter.Request<"Error", HttpServerError.HttpServerError> | Journal
+> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const router = yield* HttpRouter.HttpRouter
+      // With what is in force where the layer is built, the publisher of the intake's outbox too.
+      const context = yield* Effect.context<Journal>()
+      yield* router.add(method, path, Effect.provideContext(handler, context))
     })
   )

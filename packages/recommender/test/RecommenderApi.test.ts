@@ -267,11 +267,14 @@ describe("TOP_N_MAX", () => {
 })
 
 describe("the document", () => {
-  it("has the three endpoints and every status they answer", () => {
+  it("has all endpoints and every status they answer", () => {
     assert.deepStrictEqual(Object.keys(RecommenderApi.openApi.paths).toSorted(), [
       "/internal/recommend",
       "/internal/recommend/{user_id}",
-      "/recommend/cached/{user_id}"
+      "/recommend/cached/{user_id}",
+      "/requests",
+      "/requests/{request_id}",
+      "/users/{user_id}/history"
     ])
     const get200 = RecommenderApi.openApi.paths["/recommend/cached/{user_id}"]?.get?.responses
     assert.deepStrictEqual(Object.keys(get200 ?? {}).toSorted(), ["200", "422", "502", "503", "504"])

@@ -12,7 +12,8 @@
  * | outcome                                        | answer                                                            |
  * | ---------------------------------------------- | ----------------------------------------------------------------- |
  * | handled, with events returned                  | 200, the events as CloudEvents                                    |
- * | handled without, duplicate, skipped or parked  | 202, the outcomes                                                 |
+ * | a duplicate, with a journal                    | what the first try was answered, under the same ids               |
+ * | handled without, skipped or parked             | 202, the outcomes, with the links of `statusOf`                   |
  * | can't be read                                  | 422 naming each fault; nothing of the request ran, nothing parked |
  * | failed for now, or not started                 | 503 with Retry-After                                              |
  * | failed for good                                | 500 without the reason, which is logged                           |
@@ -67,6 +68,8 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
   /** The most events in a batch. Default 1000. */
   readonly maxEvents?: number | undefined
+  /** Where a sender asks later what became of an event, by its id: a path for 202 answers. Default: none. */
+  readonly statusOf?: ((id: string) => string) | undefined
 }
 
 /**
@@ -126,7 +129,7 @@ const handler = <R>(
     if (faults.length > 0) return Answer.undecodable(faults)
     return yield* worker.process(batch, { codec }).pipe(
       Deadline.within(options.timeout ?? "10 seconds"),
-      Effect.flatMap((result) => Answer.of(worker.name, message.mode, result, readings)),
+      Effect.flatMap((result) => Answer.of(worker.name, message.mode, result, readings, options.statusOf)),
       Effect.catchTag("JournalError", Answer.journalFailed)
     )
   })

@@ -1,37 +1,37 @@
 /**
  * What every journal must do: one suite, run against each implementation.
  *
+ * **Details**
+ *
+ * Every test works for workers of its own, so implementations with a real store can share it between tests and runs; the
+ * tests of one suite run one after the other, and nothing else may prune that store meanwhile. Nothing depends on the
+ * time: the suite runs on the live clock and uses no age but that of its own entries.
+ *
+ * **Example** (A test file of an implementation)
+ *
+ * ```ts no-run
+ * import * as Journal from "@leat/core/Journal"
+ * import * as JournalSuite from "@leat/core/testing/JournalSuite"
+ *
+ * JournalSuite.suite("memory", Journal.layerMemory)
+ * ```
+ *
  * @since 0.1.0
  */
-import { assert, layer } from "@effect/vitest"
+import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
+import { describe } from "vitest"
 
 import { Journal } from "../Journal.ts"
-import type { Draft, JournaledOutcome, Verdict } from "../Journal.ts"
-
-const handled: JournaledOutcome = { _tag: "Handled", emitted: [] }
-const parked: JournaledOutcome = { _tag: "Parked", reason: "for a test" }
-
-const draft = (id: string, outcome: JournaledOutcome = handled): Draft => ({
-  type: "Tested",
-  id,
-  source: { partition: "0", position: id, partitionKey: "", arrival: 0 },
-  bytes: new TextEncoder().encode(id),
-  outcome,
-  attempts: 1,
-  duration: 1,
-  workerVersion: undefined
-})
-
-const tagOf = (verdict: Verdict): "ok" | "conflict" => (verdict === "conflict" ? verdict : "ok")
-
-let unused = 0
-
-/** Every test works on streams of its own, so that implementations with a real store can share it. */
-const freshWorker = () => `suite-${(unused += 1)}`
+import { inline } from "./journalSuite/inline.ts"
+import { outbox } from "./journalSuite/outbox.ts"
+import { resolving, waiting } from "./journalSuite/parking.ts"
+import { pruning } from "./journalSuite/pruning.ts"
+import { reading, subscribing } from "./journalSuite/reading.ts"
+import { committing, keeping, opening } from "./journalSuite/recording.ts"
+import { views } from "./journalSuite/views.ts"
+import * as World from "./journalSuite/world.ts"
 
 /**
  * Declares the tests of a journal.
@@ -39,157 +39,28 @@ const freshWorker = () => `suite-${(unused += 1)}`
  * @category testing
  * @since 0.1.0
  */
-export const suite = <E>(name: string, journal: Layer.Layer<Journal, E>): void =>
-  layer(journal)(`Journal (${name})`, (it) => {
-    it.effect("knows nothing of a stream that was never written", () =>
-      Effect.gen(function* () {
-        const { heads } = yield* (yield* Journal).open(freshWorker(), [
-          { key: "a", deliveries: [{ type: "Tested", id: "1" }] }
-        ])
-        assert.deepStrictEqual(
-          heads.map((head) => [head.version, head.parked, head.known?.[0]]),
-          [[0, 0, undefined]]
-        )
-      })
-    )
-
-    it.effect("gives back what was committed: version, parked count and known outcomes", () =>
-      Effect.gen(function* () {
-        const { commit, open } = yield* Journal
-        const worker = freshWorker()
-        const verdicts = yield* commit(worker, [
-          { key: "a", expected: 0, entries: [draft("1"), draft("2", parked)] },
-          { key: "b", expected: 0, entries: [draft("1")] }
-        ])
-        const {
-          heads: [a, b]
-        } = yield* open(worker, [
-          {
-            key: "a",
-            deliveries: [
-              { type: "Tested", id: "2" },
-              { type: "Tested", id: "3" },
-              { type: "Other", id: "1" }
-            ]
-          },
-          { key: "b", deliveries: [{ type: "Tested", id: "1" }] }
-        ])
-        assert.deepStrictEqual(verdicts.map(tagOf), ["ok", "ok"])
-        assert.deepStrictEqual([a?.version, a?.parked, b?.version, b?.parked], [2, 1, 1, 0])
-        assert.deepStrictEqual([a?.known?.[0], a?.known?.[1], a?.known?.[2]], [parked, undefined, undefined])
-        assert.deepStrictEqual(b?.known?.[0], handled)
-      })
-    )
-
-    it.effect("refuses a lane whose stream moved, whole, and commits the other lanes", () =>
-      Effect.gen(function* () {
-        const { commit, open } = yield* Journal
-        const worker = freshWorker()
-        yield* commit(worker, [{ key: "a", expected: 0, entries: [draft("1")] }])
-        const verdicts = yield* commit(worker, [
-          { key: "a", expected: 0, entries: [draft("2"), draft("3")] },
-          { key: "b", expected: 0, entries: [draft("1")] }
-        ])
-        assert.deepStrictEqual(verdicts.map(tagOf), ["conflict", "ok"])
-        const { heads } = yield* open(worker, [
-          { key: "a", deliveries: [{ type: "Tested", id: "2" }] },
-          { key: "b", deliveries: [] }
-        ])
-        assert.deepStrictEqual(
-          heads.map((head) => [head.version, head.known?.[0]]),
-          [
-            [1, undefined],
-            [1, undefined]
-          ]
-        )
-      })
-    )
-
-    it.effect("lets one of two that commit the same version win", () =>
-      Effect.gen(function* () {
-        const { commit } = yield* Journal
-        const worker = freshWorker()
-        const race = (id: string) => commit(worker, [{ key: "a", expected: 0, entries: [draft(id)] }])
-        const verdicts = yield* Effect.all([race("1"), race("2"), race("3")], { concurrency: "unbounded" })
-        assert.deepStrictEqual(verdicts.flat().map(tagOf).toSorted(), ["conflict", "conflict", "ok"])
-      })
-    )
-
-    it.effect("keeps workers apart", () =>
-      Effect.gen(function* () {
-        const { commit, open } = yield* Journal
-        yield* commit(freshWorker(), [{ key: "a", expected: 0, entries: [draft("1")] }])
-        const {
-          heads: [head]
-        } = yield* open(freshWorker(), [{ key: "a", deliveries: [{ type: "Tested", id: "1" }] }])
-        assert.strictEqual(head?.version, 0)
-      })
-    )
-
-    it.effect("counts down the parked entries that were resolved, and tells their latest outcome", () =>
-      Effect.gen(function* () {
-        const { commit, open, read } = yield* Journal
-        const worker = freshWorker()
-        yield* commit(worker, [{ key: "a", expected: 0, entries: [draft("1", parked), draft("2", parked)] }])
-        const [first] = yield* Stream.runCollect(read(0, { worker }))
-        yield* commit(worker, [{ key: "a", expected: 2, entries: [{ ...draft("1"), resolves: first?.position ?? 0 }] }])
-        const {
-          heads: [head]
-        } = yield* open(worker, [{ key: "a", deliveries: [{ type: "Tested", id: "1" }] }])
-        assert.deepStrictEqual([head?.version, head?.parked, head?.known?.[0]], [3, 1, handled])
-      })
-    )
-
-    it.effect("reads in commit order, from a position, of one worker, of some keys", () =>
-      Effect.gen(function* () {
-        const { commit, read } = yield* Journal
-        const worker = freshWorker()
-        for (const [key, id] of [
-          ["a", "1"],
-          ["b", "1"],
-          ["c", "1"]
-        ] as const) {
-          yield* commit(worker, [{ key, expected: 0, entries: [draft(id)] }])
-        }
-        const all = yield* Stream.runCollect(read(0, { worker }))
-        assert.deepStrictEqual(
-          all.map((entry) => [entry.key, entry.version]),
-          [
-            ["a", 1],
-            ["b", 1],
-            ["c", 1]
-          ]
-        )
-        assert.isTrue(
-          all.every((entry, index) => index === 0 || entry.position > (all[index - 1]?.position ?? Infinity))
-        )
-        assert.deepStrictEqual(
-          all.map((entry) => new TextDecoder().decode(entry.bytes)),
-          ["1", "1", "1"]
-        )
-        const later = yield* Stream.runCollect(read(all[0]?.position ?? 0, { worker, keys: ["a", "c"] }))
-        assert.deepStrictEqual(
-          later.map((entry) => entry.key),
-          ["c"]
-        )
-      })
-    )
-
-    it.effect("subscribes to what is there and to what comes", () =>
-      Effect.gen(function* () {
-        const { commit, subscribe } = yield* Journal
-        const worker = freshWorker()
-        yield* commit(worker, [{ key: "a", expected: 0, entries: [draft("1")] }])
-        const fiber = yield* Effect.forkChild(subscribe(0, { worker }).pipe(Stream.take(3), Stream.runCollect), {
-          startImmediately: true
-        })
-        yield* commit(worker, [{ key: "a", expected: 1, entries: [draft("2")] }])
-        yield* commit(worker, [{ key: "b", expected: 0, entries: [draft("3")] }])
-        const seen = yield* Fiber.join(fiber)
-        assert.deepStrictEqual(
-          seen.map((entry) => entry.id),
-          ["1", "2", "3"]
-        )
-      })
-    )
+export const suite = <E>(
+  name: string,
+  journal: Layer.Layer<Journal, E>,
+  options: {
+    /** Milliseconds a test may take. Default 10 s. */
+    readonly timeout?: number | undefined
+  } = {}
+): void => {
+  const timeout = options.timeout ?? 10_000
+  layer(journal, { excludeTestServices: true })(`Journal (${name})`, (it) => {
+    const must: World.Must = (sentence, body) =>
+      it.effect(sentence, () => Effect.flatMap(Journal, (service) => body(World.make(service))), timeout)
+    describe("an open", () => opening(must))
+    describe("a commit", () => committing(must))
+    describe("what is written", () => keeping(must))
+    describe("a resolution", () => resolving(must))
+    describe("what waits parked", () => waiting(must))
+    describe("the outbox", () => outbox(must))
+    describe("a reader", () => reading(must))
+    describe("a subscriber", () => subscribing(must))
+    describe("the view store:", () => views(must))
+    describe("a pruning", () => pruning(must))
   })
+  inline(name, journal, timeout)
+}

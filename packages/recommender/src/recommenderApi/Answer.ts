@@ -103,6 +103,47 @@ export const invalid = (faults: Question.Faults): Response =>
 export const unsupported: Response = problem(415, "Unsupported Media Type", { detail: "send application/json" })
 
 /**
+ * 202: the request is journaled, and where to ask for it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const queued = (request_id: string): Response =>
+  HttpServerResponse.jsonUnsafe(
+    { request_id, status: "queued" },
+    { status: 202, headers: { location: statusPath(request_id) } }
+  )
+
+/**
+ * The path at which what became of a request is asked for.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const statusPath = (request_id: string): string => `/requests/${encodeURIComponent(request_id)}`
+
+/**
+ * 404, and what is not found.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const notFound = (detail: string): Response => problem(404, "Not Found", { detail })
+
+/**
+ * 503: the journal can't be read or written now.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const journalDown: Response = problem(
+  503,
+  "Service Unavailable",
+  { detail: "the journal is not available" },
+  { "retry-after": "1" }
+)
+
+/**
  * What a failure of the recommender is to a caller: 503 with Retry-After where a retry may help, 504 after a timeout, 502
  * where the recommender broke its contract. The recommender's own words stay inside.
  *

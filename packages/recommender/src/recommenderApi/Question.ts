@@ -59,6 +59,40 @@ export const single = (user: unknown, top: unknown, limits: Limits): Recommender
 }
 
 /**
+ * Reads the `user_id` of a path.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const user = (text: unknown): number | Faults => {
+  const user_id = typeof text === "string" ? integer(text) : Number.NaN
+  return isUserId(user_id) ? user_id : new Faults([{ path: ["params", "user_id"], message: userFault }])
+}
+
+/**
+ * Whether a content type says JSON.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isJson = (type: string | undefined): boolean =>
+  type !== undefined && /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)
+
+/**
+ * A body as a value; `undefined` where it is not JSON.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/**
  * Reads the body of the batch endpoint: every fault of every request is named, at most 100 of them.
  *
  * @category decoding

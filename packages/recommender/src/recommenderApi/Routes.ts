@@ -78,8 +78,8 @@ export const batch = (
 ): Effect.Effect<Response, HttpServerError.HttpServerError, HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
-    if (!isJson(request.headers["content-type"])) return Answer.unsupported
-    const asked = Question.many(parsed(yield* request.text), parts.limits)
+    if (!Question.isJson(request.headers["content-type"])) return Answer.unsupported
+    const asked = Question.many(Question.parsed(yield* request.text), parts.limits)
     if (asked instanceof Question.Faults) return Answer.invalid(asked)
     const exits = yield* Deadline.within(parts.timeout)(parts.recommender.recommendMany(asked))
     const failure = exits.find(Exit.isFailure)
@@ -124,14 +124,3 @@ const results = (
     },
     model
   )
-
-const isJson = (type: string | undefined): boolean =>
-  type !== undefined && /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)
-
-const parsed = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}

@@ -27,17 +27,30 @@ export const of = (
   worker: string,
   mode: CloudEventsHttp.Mode,
   result: Outcome.BatchResult,
-  readings: ReadonlyArray<Reading.Reading | Undecodable.Undecodable>
+  readings: ReadonlyArray<Reading.Reading | Undecodable.Undecodable>,
+  statusOf?: (id: string) => string
 ): Effect.Effect<Response> => {
   if (result.settledPrefix < result.outcomes.length) return unsettled(worker, result.outcomes)
   const [first, ...others] = result.outcomes.flatMap((outcome, i) => emitted(worker, outcome, readings[i]))
-  if (first === undefined) {
-    return Effect.succeed(
-      HttpServerResponse.jsonUnsafe({ outcomes: result.outcomes.map((one) => one._tag.toLowerCase()) }, { status: 202 })
-    )
-  }
+  if (first === undefined) return Effect.succeed(accepted(result, readings, statusOf))
   const reply = CloudEventsHttp.write(mode, [first, ...others])
   return Effect.succeed(HttpServerResponse.text(reply.body, { contentType: reply.contentType, headers: reply.headers }))
+}
+
+/** What became of each event, and where to ask for what becomes of it later. */
+const accepted = (
+  { outcomes }: Outcome.BatchResult,
+  readings: ReadonlyArray<Reading.Reading | Undecodable.Undecodable>,
+  statusOf: ((id: string) => string) | undefined
+): Response => {
+  const body = { outcomes: outcomes.map((one) => one._tag.toLowerCase()) }
+  if (statusOf === undefined) return HttpServerResponse.jsonUnsafe(body, { status: 202 })
+  const status = readings.map((reading) =>
+    reading instanceof Undecodable.Undecodable ? undefined : statusOf(reading.id)
+  )
+  const [only] = status
+  const headers = status.length === 1 && only !== undefined ? { location: only } : undefined
+  return HttpServerResponse.jsonUnsafe({ ...body, status }, { status: 202, headers })
 }
 
 /**
@@ -64,6 +77,8 @@ const emitted = (
   outcome: Outcome.Outcome,
   reading: Reading.Reading | Undecodable.Undecodable | undefined
 ): ReadonlyArray<Envelope.Envelope> => {
+  // A sender that tries again gets what the first try gave.
+  if (outcome._tag === "Duplicate") return outcome.prior?._tag === "Handled" ? outcome.prior.emitted : []
   if (outcome._tag !== "Handled" || reading === undefined || reading instanceof Undecodable.Undecodable) return []
   return outcome.emitted.map((event, i) =>
     Envelope.make({
