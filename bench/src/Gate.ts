@@ -8,7 +8,7 @@ export interface Gate {
   readonly what: string
   readonly target: number
   readonly gate: number
-  readonly unit: "×" | "ms" | "MB"
+  readonly unit: "×" | "ms" | "µs" | "MB" | "calls"
   readonly better: "smaller" | "larger"
   readonly reached: number | undefined
 }

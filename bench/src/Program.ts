@@ -30,12 +30,14 @@ export interface LambdaContext {
   readonly getRemainingTimeInMillis: () => number
 }
 
-/** Where a program finds the two things it talks to. */
+/** Where a program finds what it talks to. */
 export interface Surroundings {
   /** Origin of the recommendation service, such as `http://127.0.0.1:8082`. */
   readonly recommender: string
   readonly redisHost: string
   readonly redisPort: number
+  /** `DATABASE_URL` of a program that keeps a journal. */
+  readonly database?: string | undefined
 }
 
 /** A Lambda function that does the whole job: decode, check, look up, ask, store, report the failures. */

@@ -1,9 +1,5 @@
-import type { ChildProcess } from "node:child_process"
-import { once } from "node:events"
-import { fileURLToPath } from "node:url"
-
-import * as Cores from "./Cores.ts"
 import type { BatchReply, KinesisEvent, ProgramName, Surroundings } from "./Program.ts"
+import * as Subprocess from "./Subprocess.ts"
 
 /** Which program a child keeps warm, and on what. */
 export interface Open {
@@ -13,6 +9,8 @@ export interface Open {
   readonly size: number
   /** Share of the records whose list lies in the cache. */
   readonly hitRatio: number
+  /** Whether a batch may be handed over again. */
+  readonly repeats: boolean
   /** Keeps the missing users of the programs apart. */
   readonly lane: number
 }
@@ -48,43 +46,16 @@ export interface Child {
 
 /** Starts a child on the measured core and opens its program; rejects with what the program threw. */
 export const openChild = async (open: Open): Promise<Child> => {
-  const file = fileURLToPath(new URL("child.ts", import.meta.url))
-  const child = Cores.start(Cores.measured, process.execPath, ["--expose-gc", file], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"]
-  })
-  const close = async () => {
-    if (child.exitCode !== null) return
-    const gone = once(child, "exit")
-    child.kill()
-    await gone
-  }
+  const { ask, close } = Subprocess.start(new URL("child.ts", import.meta.url), ["--expose-gc"])
   try {
-    await ask(child, { open })
+    await ask({ open })
   } catch (cause) {
     await close()
     throw cause
   }
   return {
-    handle: (event) => ask<BatchReply>(child, { event }),
-    slice: (slice) => ask<Slice>(child, { slice }),
+    handle: (event) => ask<BatchReply>({ event }),
+    slice: (slice) => ask<Slice>({ slice }),
     close
   }
 }
-
-type Answer<A> = { readonly result: A } | { readonly failed: string }
-
-const ask = <A>(child: ChildProcess, command: object) =>
-  new Promise<A>((resolve, reject) => {
-    const onExit = () => {
-      child.off("message", onMessage)
-      reject(new Error("the program's process ended"))
-    }
-    const onMessage = (answer: Answer<A>) => {
-      child.off("exit", onExit)
-      if ("failed" in answer) reject(new Error(answer.failed))
-      else resolve(answer.result)
-    }
-    child.once("exit", onExit)
-    child.once("message", onMessage)
-    child.send(command)
-  })

@@ -2,11 +2,11 @@
  * One program, kept warm in a process of its own; the parent gives it slices of time by messages. What the program prints
  * goes to its own stdout, which the parent drops.
  */
-import { readFileSync } from "node:fs"
-
+import { collectYoung, measure } from "./measure.ts"
 import * as Program from "./Program.ts"
 import type { BatchReply, KinesisEvent } from "./Program.ts"
 import type { Open, Slice, SliceRequest } from "./Slice.ts"
+import * as Subprocess from "./Subprocess.ts"
 import * as Workload from "./workload.ts"
 
 type Command = { readonly open: Open } | { readonly event: KinesisEvent } | { readonly slice: SliceRequest }
@@ -27,7 +27,7 @@ interface Run {
 /** Batches made before a slice, so that making them isn't measured. */
 const recordsAhead = 20_000
 
-const open = async ({ program, surroundings, size, hitRatio, lane }: Open): Promise<Opened> => {
+const open = async ({ program, surroundings, size, hitRatio, repeats, lane }: Open): Promise<Opened> => {
   const { handler } = await Program.load(program, surroundings)
   const handle: Handle = (event) => handler(event, Program.context)
   const workload = Workload.make(lane)
@@ -39,17 +39,14 @@ const open = async ({ program, surroundings, size, hitRatio, lane }: Open): Prom
     const batches = Array.from({ length: batchesAhead(request, size, batchesPerMillisecond) }, () =>
       workload.batch(size, hitRatio)
     )
-    // Batches of hits may come again; a miss is one only once.
-    const next = supply(batches, hitRatio === 1)
-    // The garbage of making the batches isn't the program's. Minor collections only: a forced major one makes V8 forget the
-    // hidden classes of objects of which none is alive just then, and the code optimised for them.
-    globalThis.gc?.({ type: "minor" })
-    globalThis.gc?.({ type: "minor" })
+    const next = supply(batches, repeats)
+    // The garbage of making the batches isn't the program's.
+    collectYoung()
     // Not measured: reopens connections that were closed while the others ran, and fills the processor's caches.
     const warmed = await run(handle, next, {
       milliseconds: request.warmMilliseconds,
       leastBatches: 0,
-      mostBatches: hitRatio === 1 ? Infinity : Math.floor(batches.length / 3)
+      mostBatches: repeats ? Infinity : Math.floor(batches.length / 3)
     })
     const measured = await measure(() => run(handle, next, request))
     const { walls, failures } = measured.result
@@ -103,43 +100,13 @@ const run = async (
   return { walls, failures }
 }
 
-/** Runs something and gives back its milliseconds, its CPU in microseconds of all threads, and what it had to wait. */
-const measure = async <A>(work: () => Promise<A>) => {
-  const waitedBefore = waitedMilliseconds()
-  const cpuBefore = process.cpuUsage()
-  const start = performance.now()
-  const result = await work()
-  const wall = performance.now() - start
-  const { user, system } = process.cpuUsage(cpuBefore)
-  return { result, wall, cpu: user + system, waited: waitedMilliseconds() - waitedBefore }
-}
-
-/** Time this process was ready to run but had no processor (Linux, `schedstat`): how much the neighbours took. */
-const waitedMilliseconds = () => {
-  try {
-    return Number(readFileSync("/proc/self/schedstat", "utf8").split(" ")[1]) / 1e6
-  } catch {
-    return Number.NaN
-  }
-}
-
 let opened: Opened | undefined
 
-const answer = async (command: Command) => {
+Subprocess.answer(async (command: Command) => {
   if ("open" in command) {
     opened = await open(command.open)
     return undefined
   }
   if (opened === undefined) throw new Error("no program is open")
   return "event" in command ? opened.handle(command.event) : opened.slice(command.slice)
-}
-
-const describe = (cause: unknown) => (cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
-
-process.on("message", (command: Command) => {
-  answer(command).then(
-    (result) => process.send?.({ result }),
-    (cause: unknown) => process.send?.({ failed: describe(cause) })
-  )
 })
-process.once("disconnect", () => process.exit(0))

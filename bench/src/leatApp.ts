@@ -34,7 +34,8 @@ export const environmentOf = (surroundings: Surroundings): Record<string, string
   RECOMMENDER_ENDPOINT: surroundings.recommender,
   REDIS_ENDPOINT: surroundings.redisHost,
   REDIS_PORT: String(surroundings.redisPort),
-  REDIS_ENABLED: "true"
+  REDIS_ENABLED: "true",
+  ...(surroundings.database === undefined ? {} : { DATABASE_URL: surroundings.database })
 })
 
 /** What AWS sets besides: by these a program takes itself for a Lambda. */

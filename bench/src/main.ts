@@ -7,25 +7,31 @@ import * as Cores from "./Cores.ts"
 import * as Gate from "./Gate.ts"
 import * as Http from "./http.ts"
 import { inTurn } from "./inTurn.ts"
+import * as Journal from "./journal.ts"
+import * as JournalScale from "./journal/scale.ts"
 import * as Kernel from "./kernel.ts"
 import * as LeatApp from "./leatApp.ts"
 import { isProgramName, programs } from "./Program.ts"
 import type { ProgramName } from "./Program.ts"
 import * as Validate from "./validate.ts"
 
-const usage = `usage: pnpm bench [kernel] [cold] [http] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
+const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [journal-scale] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
 
   kernel        CPU per record and wall time of the Lambda's hot path
   cold          from process start to the first batch, and the size of the bundles
   http          hits of /recommend/cached/{user_id}
+  journal       commits beside bare inserts, and what a journal adds to the Lambda
+  journal-scale replays and rebuilds of up to a million entries; takes minutes and only runs when it is named
   --rounds N    rounds of each table, default 7
   --slice MS    length of a slice of the kernel rounds, default 250
   --programs    which programs run, separated by semicolons; the reference always does
   --peers       without Leat, and without the gates
 `
 
-const parts = ["kernel", "cold", "http"] as const
+const parts = ["kernel", "cold", "http", "journal", "journal-scale"] as const
 type Part = (typeof parts)[number]
+
+const isDefault = (part: Part) => part !== "journal-scale"
 
 interface Settings {
   readonly parts: ReadonlyArray<Part>
@@ -47,7 +53,7 @@ const positive = (name: string, text: string) => {
 const partsOf = (names: ReadonlyArray<string>) => {
   const unknown = names.find((name) => !parts.some((part) => part === name))
   if (unknown !== undefined) throw new TypeError(`there is no part "${unknown}"`)
-  return names.length === 0 ? parts : parts.filter((part) => names.includes(part))
+  return names.length === 0 ? parts.filter(isDefault) : parts.filter((part) => names.includes(part))
 }
 
 const programsOf = (names: ReadonlyArray<string>) => {
@@ -86,7 +92,17 @@ type RunPart = (backends: Backends.Backends, settings: Settings) => Promise<Read
 const runPart: Record<Part, RunPart> = {
   kernel: (backends, settings) => Kernel.run(backends, settings.programs, settings, print),
   cold: (backends, settings) => Cold.run(backends, settings.programs, settings.rounds, print),
-  http: (backends, { rounds, peersOnly }) => Http.run(backends, { rounds, leat: !peersOnly }, print)
+  http: (backends, { rounds, peersOnly }) => Http.run(backends, { rounds, leat: !peersOnly }, print),
+  journal: (backends, settings) =>
+    settings.peersOnly
+      ? sayLeatOnly()
+      : Journal.run(backends, { ...settings, leat: settings.programs.includes("leat") }, print),
+  "journal-scale": (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : JournalScale.run(print))
+}
+
+const sayLeatOnly = () => {
+  print("Not measured: this part has no peers.\n")
+  return Promise.resolve([])
 }
 
 const run = async (settings: Settings) => {

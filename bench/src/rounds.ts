@@ -5,11 +5,13 @@ import { openChild } from "./Slice.ts"
 import type { Child, Slice } from "./Slice.ts"
 import { median, quantile, smallest } from "./statistics.ts"
 
-/** A program and the recommender it gets. */
+/** A program and the surroundings it gets. */
 export interface Contestant {
   readonly label: string
   readonly program: ProgramName
   readonly recommender: RecommenderBehaviour
+  /** URL of the database where it keeps a journal; by default it keeps none. */
+  readonly database?: string | undefined
 }
 
 /** The work that all contestants of a table get. */
@@ -17,6 +19,13 @@ export interface Scenario {
   readonly name: string
   readonly size: number
   readonly hitRatio: number
+  /**
+   * Whether a batch may be handed over again. Default: when all are hits; a miss is one only once, and a journal knows a
+   * batch that it has seen.
+   */
+  readonly repeats?: boolean | undefined
+  /** Label of the contestant that the others are compared with. Default {@link reference}. */
+  readonly reference?: string | undefined
   readonly contestants: ReadonlyArray<Contestant>
 }
 
@@ -37,6 +46,12 @@ export interface Measurement {
   readonly cpuMedian: number
   /** CPU per record over the reference's in the same round: the median over the rounds. */
   readonly ratio: number
+  /** Microseconds of CPU per record beyond the reference's in the same round: the median over the rounds. */
+  readonly extraCpu: number
+  /** Milliseconds of a middle batch beyond the reference's in the same round: the median over the rounds. */
+  readonly extraWall: number
+  /** All records handed over in the rounds. */
+  readonly records: number
   /** Milliseconds a batch: median of the slices' medians. */
   readonly wallP50: number
   readonly wallP99: number
@@ -61,7 +76,7 @@ interface Turn extends Slice {
 /** The unmeasured start of every slice. */
 const warmMilliseconds = 100
 
-/** The program that all ratios are taken against. */
+/** The program that ratios are taken against where the scenario names no other. */
 export const reference: ProgramName = "hand-written"
 
 /**
@@ -75,7 +90,8 @@ export const run = async (backends: Backends, scenario: Scenario, options: Optio
     await inTurn(seats, ({ child }) => warmUp(child, options.warmMilliseconds ?? 2000))
     const rounds = await inTurn(times(options.rounds), (round) => runRound(backends, seats, round, options))
     const turns = rounds.flat()
-    return scenario.contestants.map((contestant) => summary(contestant, turns))
+    const base = turns.filter((turn) => turn.label === (scenario.reference ?? reference))
+    return scenario.contestants.map((contestant) => summary(contestant, turns, base))
   } finally {
     await Promise.all(seats.map(({ child }) => child.close()))
   }
@@ -83,12 +99,13 @@ export const run = async (backends: Backends, scenario: Scenario, options: Optio
 
 const open = async (
   backends: Backends,
-  { size, hitRatio }: Scenario,
+  { size, hitRatio, repeats = hitRatio === 1 }: Scenario,
   contestant: Contestant,
   index: number
 ): Promise<Seat> => {
-  const surroundings = backends.surroundings(contestant.recommender)
-  const child = await openChild({ program: contestant.program, surroundings, size, hitRatio, lane: index + 1 })
+  const { database, program, recommender } = contestant
+  const surroundings = { ...backends.surroundings(recommender), database }
+  const child = await openChild({ program, surroundings, size, hitRatio, repeats, lane: index + 1 })
   return { contestant, child }
 }
 
@@ -109,16 +126,31 @@ const runRound = async (backends: Backends, seats: ReadonlyArray<Seat>, round: n
   })
 }
 
-const summary = ({ label, program }: Contestant, turns: ReadonlyArray<Turn>): Measurement => {
+const summary = (
+  { label, program }: Contestant,
+  turns: ReadonlyArray<Turn>,
+  base: ReadonlyArray<Turn>
+): Measurement => {
   const own = turns.filter((turn) => turn.label === label)
-  const base = new Map(turns.filter((turn) => turn.label === reference).map((turn) => [turn.round, turn.cpuPerRecord]))
   const cpu = own.map((turn) => turn.cpuPerRecord)
+  const inRound = new Map(base.map((turn) => [turn.round, turn]))
+  /** The median of something that is taken of each slice and the reference's of the same round. */
+  const paired = (compare: (turn: Turn, reference: Turn) => number) =>
+    median(
+      own.map((turn) => {
+        const reference = inRound.get(turn.round)
+        return reference === undefined ? Number.NaN : compare(turn, reference)
+      })
+    )
   return {
     label,
     program,
     cpuBest: smallest(cpu),
     cpuMedian: median(cpu),
-    ratio: median(own.map((turn) => turn.cpuPerRecord / (base.get(turn.round) ?? Number.NaN))),
+    ratio: paired((turn, reference) => turn.cpuPerRecord / reference.cpuPerRecord),
+    extraCpu: paired((turn, reference) => turn.cpuPerRecord - reference.cpuPerRecord),
+    extraWall: paired((turn, reference) => median(turn.walls) - median(reference.walls)),
+    records: own.reduce((sum, turn) => sum + turn.records, 0),
     wallP50: median(own.map((turn) => quantile(turn.walls, 0.5))),
     wallP99: quantile(
       own.flatMap((turn) => turn.walls),

@@ -93,7 +93,7 @@ const withEndpoints = (program: ProgramName) =>
 
 const tracesOf = async (backends: Backends, name: ProgramName, batch: boolean) => {
   const surroundings = backends.surroundings({ delayMilliseconds: 0, batch })
-  const child = await openChild({ program: name, surroundings, size: 100, hitRatio: 0, lane: 1 })
+  const child = await openChild({ program: name, surroundings, size: 100, hitRatio: 0, repeats: false, lane: 1 })
   try {
     return await inTurn(checks(), async ({ event }) => {
       await fillFew(backends)

@@ -75,10 +75,11 @@ export const make = (lane: number): Workload => {
   }
 }
 
-type Random = (below: number) => number
+/** A whole number from 0 up to, and without, `below`. */
+export type Random = (below: number) => number
 
 /** The linear congruential generator of ANSI C: seeded, so that every program gets the same batches. */
-const randomOf = (seed: number): Random => {
+export const randomOf = (seed: number): Random => {
   let state = seed
   return (below) => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff

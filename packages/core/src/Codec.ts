@@ -17,7 +17,8 @@ import * as Undecodable from "./Undecodable.ts"
  */
 export interface Codec {
   readonly name: string
-  readonly decode: (bytes: Uint8Array) => Envelope.Envelope | Undecodable.Undecodable
+  /** `version`: of a payload that doesn't say one itself, where it is known. */
+  readonly decode: (bytes: Uint8Array, version?: number) => Envelope.Envelope | Undecodable.Undecodable
   readonly encode: (envelope: Envelope.Envelope) => Uint8Array
 }
 
@@ -59,12 +60,18 @@ const largestKinesisRecord = 10 * 1024 * 1024
 /**
  * Plain JSON of one event type: the body is the payload.
  *
+ * **Gotchas**
+ *
+ * Plain JSON doesn't say the version of its payload: what comes is read as today's. What a journal recorded is read again
+ * as the version it had, and lifted by the upcasters. So before a new version of an event is deployed, its schema must
+ * still read what producers send meanwhile; CloudEvents say their version and need no such care.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const json = (event: { readonly tag: string; readonly version: number }, limits: Limits = {}): Codec => ({
   name: "json",
-  decode: decodeWith(limits, (value) => plain(event, value)),
+  decode: decodeWith(limits, (value, version) => plain(event, value, version)),
   encode: (envelope) => encoder.encode(JSON.stringify(envelope.data))
 })
 
@@ -92,7 +99,9 @@ export const jsonOrCloudEvents = (
   limits: Limits = {}
 ): Codec => ({
   name: "json | cloudevents",
-  decode: decodeWith(limits, (value) => (isCloudEvent(value) ? fromCloudEvent(value) : plain(event, value))),
+  decode: decodeWith(limits, (value, version) =>
+    isCloudEvent(value) ? fromCloudEvent(value) : plain(event, value, version)
+  ),
   encode: cloudEvents().encode
 })
 
@@ -110,8 +119,11 @@ const textOf = (bytes: Uint8Array): string => {
 }
 
 const decodeWith =
-  (limits: Limits, read: (value: unknown) => Envelope.Envelope | Undecodable.Undecodable): Codec["decode"] =>
-  (bytes) => {
+  (
+    limits: Limits,
+    read: (value: unknown, version: number | undefined) => Envelope.Envelope | Undecodable.Undecodable
+  ): Codec["decode"] =>
+  (bytes, version) => {
     const maxBytes = limits.maxBytes ?? largestKinesisRecord
     if (bytes.length > maxBytes) return Undecodable.tooLarge(bytes.length, maxBytes)
     let value: unknown
@@ -122,13 +134,17 @@ const decodeWith =
         `not JSON in UTF-8: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`
       )
     }
-    return read(value)
+    return read(value, version)
   }
 
-const plain = (event: { readonly tag: string; readonly version: number }, data: unknown): Envelope.Envelope => ({
+const plain = (
+  event: { readonly tag: string; readonly version: number },
+  data: unknown,
+  version = event.version
+): Envelope.Envelope => ({
   id: undefined,
   type: event.tag,
-  version: event.version,
+  version,
   source: undefined,
   time: undefined,
   key: undefined,

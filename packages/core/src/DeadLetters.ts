@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -175,19 +175,31 @@ const letterOf = (entry: Entry, tries: ReadonlyArray<Entry>): Letter => {
  * @category combinators
  * @since 0.1.0
  */
-export const redrive = <R>(
+export const redrive = <R>(worker: Worker<R>, key: string): Effect.Effect<Redriven, JournalError, R | Journal> =>
+  redriveAt(worker, key, unhurried)
+
+/** How a redrive is held back: so many events at once, and what comes before each lot. */
+interface Pace {
+  readonly lot: number
+  readonly before: (events: number) => Effect.Effect<void>
+}
+
+const unhurried: Pace = { lot: pageSize, before: () => Effect.void }
+
+const redriveAt = <R>(
   worker: Worker<R>,
-  key: string
+  key: string,
+  pace: Pace
 ): Effect.Effect<Redriven, JournalError, R | Journal> =>
   Effect.gen(function* () {
     const journal = yield* Journal
     let settled = 0
     while (true) {
-      const waiting = yield* journal.parked(worker.name, { key, limit: pageSize })
-      if (waiting.length === 0) return { key, settled, stopped: undefined }
-      const batch = yield* inPlace(worker, key, waiting)
+      const waiting = yield* journal.parked(worker.name, { key, limit: pace.lot })
       const [first] = waiting
-      const step = batch.length === 0 && first !== undefined ? yield* move(worker, first) : yield* run(worker, batch)
+      if (first === undefined) return { key, settled, stopped: undefined }
+      yield* pace.before(waiting.length)
+      const step = yield* lot(worker, key, first, waiting)
       settled += step.settled
       if (step.stopped !== undefined) return { key, settled, stopped: step.stopped }
     }
@@ -195,15 +207,23 @@ export const redrive = <R>(
 
 type Progress = Pick<Redriven, "settled" | "stopped">
 
-/** What of the head of a key still belongs to it: today's code may read a lane out of what had none, or another one. */
-const inPlace = <R>(worker: Worker<R>, key: string, waiting: ReadonlyArray<Entry>) =>
-  Effect.map(
-    Effect.forEach(waiting, (entry) => worker.locate(toDelivery(entry))),
-    (keys) => {
-      const moved = keys.findIndex((one) => one !== key)
-      return moved === -1 ? waiting : waiting.slice(0, moved)
-    }
-  )
+/**
+ * Runs what of the head of a key still belongs to it. Today's code may read a lane out of what had none, or another one:
+ * that moves. What it can't read any more stays where it is, and holds what is behind it.
+ */
+const lot = Effect.fnUntraced(function* <R>(
+  worker: Worker<R>,
+  key: string,
+  first: Entry,
+  waiting: ReadonlyArray<Entry>
+) {
+  const places = yield* Effect.forEach(waiting, (entry) => worker.locate(toDelivery(entry)))
+  const moved = places.findIndex((place) => place.key !== key)
+  if (moved !== 0) return yield* run(worker, moved === -1 ? waiting : waiting.slice(0, moved))
+  const reason = places[0]?.unreadable
+  const stays: Progress = { settled: 0, stopped: { reason: reason ?? "", retryable: false } }
+  return reason === undefined ? yield* move(worker, first) : stays
+})
 
 const run = <R>(worker: Worker<R>, batch: ReadonlyArray<Entry>) =>
   Effect.map(
@@ -229,7 +249,7 @@ const move = Effect.fnUntraced(function* <R>(worker: Worker<R>, letter: Entry) {
   if (outcome === undefined || !Outcome.isSettled(outcome)) {
     return { settled: 0, stopped: why(outcome ?? Outcome.unstarted) } satisfies Progress
   }
-  const key = yield* worker.locate(toDelivery(letter))
+  const { key } = yield* worker.locate(toDelivery(letter))
   return yield* resolve(worker.name, letter.key, [letter.position], `delivered again on the key ${key}`).pipe(
     Effect.map((settled): Progress => ({ settled, stopped: undefined })),
     Effect.catchTag("NotParked", ({ message }) =>
@@ -252,16 +272,26 @@ export const redriveAll = <R>(
     /** Keys at once. Default 10. */
     readonly concurrency?: number | undefined
   } = {}
-): Effect.Effect<ReadonlyArray<Redriven>, JournalError, R | Journal> => {
-  const { concurrency = 10, rate = Infinity } = options
-  const pause = (settled: number) => Effect.sleep(Duration.millis((1_000 * settled * concurrency) / rate))
-  return Effect.flatMap(list(worker.name), (keys) =>
-    Effect.forEach(
-      keys,
-      ({ key }) => Effect.tap(redrive(worker, key), ({ settled }) => (rate === Infinity ? Effect.void : pause(settled))),
-      { concurrency }
-    )
-  )
+): Effect.Effect<ReadonlyArray<Redriven>, JournalError, R | Journal> =>
+  Effect.gen(function* () {
+    const pace = options.rate === undefined ? unhurried : paced(options.rate)
+    return yield* Effect.forEach(yield* list(worker.name), ({ key }) => redriveAt(worker, key, pace), {
+      concurrency: options.concurrency ?? 10
+    })
+  })
+
+/** Lots of a tenth of a second, so that a long key is no burst; each takes its time before the next may begin. */
+const paced = (rate: number): Pace => {
+  let next = 0
+  return {
+    lot: Math.max(1, Math.min(pageSize, Math.floor(rate / 10))),
+    before: (events) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const at = Math.max(now, next)
+        next = at + (1_000 * events) / rate
+        return at > now ? Effect.sleep(at - now) : Effect.void
+      })
+  }
 }
 
 /**

@@ -23,6 +23,8 @@ export interface Delivery {
   /** When the partition accepted it, in epoch milliseconds. */
   readonly arrival: number
   readonly bytes: Uint8Array
+  /** Version of the payload where the bytes may not say it: what a journal recorded when it read them first. */
+  readonly version?: number | undefined
   /** What the transport itself found wrong with it; such a delivery is undecodable. */
   readonly fault?: string | undefined
 }

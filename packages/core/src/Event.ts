@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 
+import type { JournaledOutcome } from "./Journal.ts"
 import * as Undecodable from "./Undecodable.ts"
 
 /**
@@ -158,6 +159,50 @@ export const make = <const Tag extends string, A, I>(
     make: (payload) => new EmittedEvent(payload)
   }
 }
+
+/**
+ * The payloads of one event among what an outcome emitted, lifted to today's version: for the fold of a projection.
+ *
+ * **Details**
+ *
+ * The journal keeps events as they were emitted, so a view folds all versions that there ever were. One that can't be read,
+ * as a newer program emitted it, is thrown as `Undecodable`: a view must stop there and not leave it out.
+ *
+ * **Example** (A view that reads what versions 1 and 2 emitted)
+ *
+ * ```ts
+ * import * as Envelope from "@leat/core/Envelope"
+ * import * as Event from "@leat/core/Event"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Sold = Event.make("Sold", {
+ *   version: 2,
+ *   payload: Schema.Struct({ film: Schema.String, cents: Schema.Int }),
+ *   key: (sold) => sold.film,
+ *   id: (sold) => sold.film,
+ *   upcasters: { 1: (data) => ({ ...(data as { readonly film: string }), cents: 700 }) }
+ * })
+ * const outcome = {
+ *   _tag: "Handled",
+ *   emitted: [
+ *     Envelope.make({ type: "Sold", version: 1, data: { film: "Heat" } }),
+ *     Envelope.make({ type: "Lost", data: {} }),
+ *     Envelope.make({ type: "Sold", version: 2, data: { film: "Ran", cents: 900 } })
+ *   ]
+ * } as const
+ *
+ * Event.emittedBy(Sold, outcome).map(({ cents }) => cents) // => [700, 900]
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const emittedBy = <A>(event: Event<string, A>, outcome: JournaledOutcome): ReadonlyArray<A> =>
+  outcome._tag === "Handled"
+    ? outcome.emitted
+        .filter(({ type }) => type === event.tag)
+        .map(({ data, version }) => Result.getOrThrow(event.decode(data, version)))
+    : []
 
 const decoder = <A, I>(
   tag: string,

@@ -124,6 +124,8 @@ export type Source = Pick<Delivery.Delivery, "partition" | "position" | "partiti
  * @since 0.1.0
  */
 export interface Draft extends DeliveryId {
+  /** Version of the payload, as it was read; `undefined` for what could not be. */
+  readonly eventVersion?: number | undefined
   readonly source: Source
   /** The envelope as it was delivered. */
   readonly bytes: Uint8Array
@@ -218,8 +220,9 @@ export interface ParkedFilter {
  */
 export interface Outbox {
   /**
-   * Takes the oldest entries that wait, at most `limit` (default 100), of streams of which nobody holds an entry. They are
-   * the caller's for {@link outboxHold}: one relay a stream at a time. In order of position.
+   * Takes entries that wait, at most `limit` (default 100), of streams of which nobody holds an entry: the oldest first, and
+   * streams that were given back after those that were not tried. They are the caller's for {@link outboxHold}: one relay a
+   * stream at a time. In order of position.
    */
   readonly claim: (worker: string, limit?: number) => Effect.Effect<ReadonlyArray<Entry>, JournalError>
   /** Takes published entries out of the outbox and gives the others back, so that any relay may take them. */
@@ -313,7 +316,7 @@ export const layerMemory: Layer.Layer<Journal> = Layer.effect(
       parked: (worker, filter) => Effect.sync(() => memory.parked(worker, filter)),
       outbox: {
         claim: (worker, limit) => Effect.sync(() => memory.claim(worker, limit ?? 100, now())),
-        settle: (worker, { published, returned }) => Effect.sync(() => memory.settle(worker, published, returned))
+        settle: (worker, { published, returned }) => Effect.sync(() => memory.settle(worker, published, returned, now()))
       },
       views: memory.views,
       prune: (cutoffs) => Effect.sync(() => memory.prune(cutoffs))
@@ -415,5 +418,6 @@ export const prune = (retention: Retention): Effect.Effect<Pruned, JournalError,
 export const toDelivery = (entry: Entry): Delivery.Delivery => ({
   ...entry.source,
   attempt: 1,
+  version: entry.eventVersion,
   bytes: entry.bytes
 })

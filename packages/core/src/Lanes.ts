@@ -19,8 +19,8 @@ import * as Context from "effect/Context"
  * @category constructors
  * @since 0.1.0
  */
-export const group = <A>(items: Iterable<A>, key: (item: A) => string): ReadonlyMap<string, ReadonlyArray<A>> => {
-  const lanes = new Map<string, Array<A>>()
+export const group = <A, K = string>(items: Iterable<A>, key: (item: A) => K): ReadonlyMap<K, ReadonlyArray<A>> => {
+  const lanes = new Map<K, Array<A>>()
   for (const item of items) {
     const name = key(item)
     const lane = lanes.get(name)

@@ -2,8 +2,8 @@
  * The outbox: events that are committed with the outcome that emitted them, and published afterwards.
  *
  * **Guarantees.** What is committed is published, also when the program crashed in between: later, under the same ids. One
- * relay a stream at a time, so events of a stream go out in the order of their commits. A publish whose answer was lost
- * is repeated: at least once.
+ * relay a stream at a time, and the publisher keeps the order of a key: what a stream emits to one key goes out in the order
+ * of its commits. A publish whose answer was lost is repeated: at least once.
  *
  * **Details**
  *
@@ -22,6 +22,7 @@ import type { Envelope } from "./Envelope.ts"
 import { Journal } from "./Journal.ts"
 import type { Entry, JournalError } from "./Journal.ts"
 import { Publisher } from "./Publisher.ts"
+import type { PublishError } from "./Publisher.ts"
 
 /**
  * Committed events on their way out.
@@ -44,10 +45,13 @@ export interface Sending {
 export interface Relayed {
   readonly published: number
   readonly returned: number
+  /** Why the first of those that were not accepted was not. */
+  readonly reason: string | undefined
 }
 
 /**
- * Publishes entries that are the caller's, and tells the outbox which of them were accepted.
+ * Publishes entries that are the caller's, and tells the outbox which of them were accepted. Interrupted it gives all of
+ * them back, so that the next relay need not wait for the hold to end.
  *
  * @category combinators
  * @since 0.1.0
@@ -59,27 +63,46 @@ export const send = (
   sending: ReadonlyArray<Sending>
 ): Effect.Effect<Relayed, JournalError> => {
   const envelopes = sending.flatMap((one) => one.envelopes)
-  return Effect.flatMap(Effect.exit(publisher.publish(envelopes)), (answers) => {
-    const published: Array<number> = []
-    const returned: Array<number> = []
-    let next = 0
-    for (const { envelopes: own, position } of sending) {
-      const accepted = Exit.isSuccess(answers) && own.every((_, index) => isAccepted(answers.value[next + index]))
-      ;(accepted ? published : returned).push(position)
-      next += own.length
-    }
-    return Effect.as(journal.outbox.settle(worker, { published, returned }), {
-      published: published.length,
-      returned: returned.length
+  return Effect.exit(publisher.publish(envelopes)).pipe(
+    Effect.onInterrupt(() =>
+      Effect.ignore(journal.outbox.settle(worker, { published: [], returned: sending.map(({ position }) => position) }))
+    ),
+    Effect.flatMap((answers) => {
+      const { published, reason, returned } = sort(sending, answers)
+      return Effect.as(journal.outbox.settle(worker, { published, returned }), {
+        published: published.length,
+        returned: returned.length,
+        reason
+      })
     })
-  })
+  )
 }
 
-const isAccepted = (answer: Exit.Exit<void, unknown> | undefined): boolean =>
-  answer !== undefined && Exit.isSuccess(answer)
+type Answers = Exit.Exit<ReadonlyArray<Exit.Exit<void, PublishError>>>
+
+/** An entry is published when all that it emitted was accepted. */
+const sort = (sending: ReadonlyArray<Sending>, answers: Answers) => {
+  const published: Array<number> = []
+  const returned: Array<number> = []
+  let refused: Exit.Exit<unknown, PublishError> | undefined
+  let next = 0
+  for (const { envelopes, position } of sending) {
+    const own = Exit.isSuccess(answers) ? answers.value.slice(next, next + envelopes.length) : [answers]
+    const failed = own.length < envelopes.length && Exit.isSuccess(answers) ? silent : own.find(Exit.isFailure)
+    ;(failed === undefined ? published : returned).push(position)
+    refused ??= failed
+    next += envelopes.length
+  }
+  const reason = refused !== undefined && Exit.isFailure(refused) ? messageOf(Cause.squash(refused.cause)) : undefined
+  return { published, returned, reason }
+}
+
+const silent: Exit.Exit<never> = Exit.die("the publisher gave no answer")
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
- * Sends what waits until nothing does that this relay may take, or something was not accepted.
+ * Sends what waits until nothing does that this relay may take, or nothing more is accepted.
  *
  * @category combinators
  * @since 0.1.0
@@ -90,13 +113,18 @@ export const drain = (
   worker: string
 ): Effect.Effect<Relayed, JournalError> =>
   Effect.gen(function* () {
-    let published = 0
+    let sum: Relayed = { published: 0, returned: 0, reason: undefined }
     while (true) {
       const entries = yield* journal.outbox.claim(worker)
-      if (entries.length === 0) return { published, returned: 0 }
+      if (entries.length === 0) return sum
       const sent = yield* send(journal, publisher, worker, entries.map(toSending))
-      published += sent.published
-      if (sent.returned > 0) return { published, returned: sent.returned }
+      sum = {
+        published: sum.published + sent.published,
+        returned: sum.returned + sent.returned,
+        reason: sum.reason ?? sent.reason
+      }
+      // What was refused is tried again by the next relay: here it would go round for ever.
+      if (sent.published === 0) return sum
     }
   })
 
@@ -115,7 +143,7 @@ export const relay = (worker: { readonly name: string }): Effect.Effect<Relayed,
   Effect.gen(function* () {
     const publisher = yield* Publisher
     return publisher === undefined
-      ? { published: 0, returned: 0 }
+      ? { published: 0, returned: 0, reason: undefined }
       : yield* drain(yield* Journal, publisher, worker.name)
   })
 
@@ -134,10 +162,13 @@ export const layer = (
 ): Layer.Layer<never, never, Journal> =>
   Layer.effectDiscard(
     relay(worker).pipe(
+      Effect.tap(({ reason }) => (reason === undefined ? Effect.void : waits(worker.name, reason))),
       // A relay that ended would let events wait without a word.
-      Effect.catchCause((cause) => Effect.logWarning(`the outbox of ${worker.name} waits: ${Cause.pretty(cause)}`)),
+      Effect.catchCause((cause) => waits(worker.name, Cause.pretty(cause))),
       Effect.andThen(Effect.sleep(options.every ?? "1 second")),
       Effect.forever,
       Effect.forkScoped
     )
   )
+
+const waits = (worker: string, reason: string) => Effect.logWarning(`events of ${worker} wait to be published: ${reason}`)

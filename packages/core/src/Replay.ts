@@ -14,8 +14,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
+import type { Rerun } from "./internal/kernel/rerun.ts"
 import { Journal } from "./Journal.ts"
 import type { Entry, JournaledOutcome, JournalError } from "./Journal.ts"
+import * as Lanes from "./Lanes.ts"
 import * as Outcome from "./Outcome.ts"
 import type { Worker } from "./Worker.ts"
 
@@ -84,25 +86,23 @@ const pageSize = 200
  * @category combinators
  * @since 0.1.0
  */
-export const run = <R>(
-  worker: Worker<R>,
-  options: Options = {}
-): Effect.Effect<Report, JournalError, R | Journal> =>
+export const run = <R>(worker: Worker<R>, options: Options = {}): Effect.Effect<Report, JournalError, R | Journal> =>
   Effect.gen(function* () {
     const journal = yield* Journal
     const { from = "beginning", keep = 100, keys } = options
     const position = typeof from === "object" && "position" in from ? from.position : 0
     const since = typeof from === "object" && "time" in from ? from.time : undefined
     const entries = Stream.grouped(journal.read(position, { worker: worker.name, keys, since }), pageSize)
-    return yield* Stream.runFoldEffect(entries, () => begun(worker.name, position), (report, page) =>
-      Effect.gen(function* () {
-        const reruns = yield* worker.rerun(page.filter(isRun))
-        const changes = reruns.flatMap(({ entry, outcome }) =>
-          isSame(entry.outcome, outcome) ? [] : [{ entry, before: entry.outcome, after: outcome }]
-        )
-        const corrected = options.into === "journal" ? yield* correct(worker.name, changes) : 0
-        return add(report, page, changes, corrected, keep)
-      })
+    return yield* Stream.runFoldEffect(
+      entries,
+      () => begun(worker.name, position),
+      (report, page) =>
+        Effect.gen(function* () {
+          const reruns = yield* worker.rerun(page.filter(isRun))
+          const changes = yield* stillSo(worker.name, reruns.flatMap(changeOf))
+          const corrected = options.into === "journal" ? yield* correct(worker.name, changes) : 0
+          return add(report, page, changes, corrected, keep)
+        })
     )
   })
 
@@ -142,6 +142,42 @@ const add = (
 const isRun = (entry: Entry): boolean =>
   !entry.compacted && (entry.attempts > 0 || (entry.type === "undecodable" && entry.resolves === undefined))
 
+/** A change, with what a correction takes from today's run. */
+interface Changed extends Change {
+  readonly steps: Entry["steps"]
+  readonly workerVersion: string | undefined
+}
+
+const changeOf = ({ entry, outcome: after, steps, workerVersion }: Rerun): ReadonlyArray<Changed> => {
+  const before = entry.outcome
+  return isSame(before, after) || isGivenUp(entry, after) ? [] : [{ entry, before, after, steps, workerVersion }]
+}
+
+/**
+ * What has been settled otherwise since: an event that was redriven is judged where that is recorded, and one that was
+ * corrected to what today's code says is no change any more.
+ */
+const stillSo = (
+  worker: string,
+  changes: ReadonlyArray<Changed>
+): Effect.Effect<ReadonlyArray<Changed>, JournalError, Journal> =>
+  Effect.gen(function* () {
+    if (changes.length === 0) return changes
+    const lanes = Lanes.group(changes, ({ entry }) => entry.key)
+    const requests = Array.from(lanes, ([key, own]) => ({ key, deliveries: own.map(({ entry }) => entry) }))
+    const { heads } = yield* (yield* Journal).open(worker, requests)
+    return [...lanes.values()].flatMap((own, lane) =>
+      own.filter(({ after, before }, index) => {
+        const latest = heads[lane]?.known?.[index] ?? before
+        return !isSame(latest, after) && (before._tag !== "Parked" || latest._tag === "Parked")
+      })
+    )
+  })
+
+/** What failed for good after many deliveries may say, at a first one, that it can be tried again. */
+const isGivenUp = (entry: Entry, after: JournaledOutcome | Outcome.Failed): boolean =>
+  entry.outcome._tag !== "Handled" && after._tag === "Failed" && after.retryable
+
 /**
  * Whether two outcomes are the same to the outside: the events emitted, or that there are none. Why something was parked may
  * be worded otherwise.
@@ -160,15 +196,12 @@ const sorted = (_name: string, value: unknown): unknown =>
     : value
 
 /** Corrects what was handled or skipped by what today's code would have made of it; it doesn't park, nor end a parking. */
-const correct = (
-  worker: string,
-  changes: ReadonlyArray<Change>
-): Effect.Effect<number, JournalError, Journal> =>
+const correct = (worker: string, changes: ReadonlyArray<Changed>): Effect.Effect<number, JournalError, Journal> =>
   Effect.map(
-    Effect.forEach(changes, ({ after, before, entry }) =>
-      before._tag === "Parked" || after._tag === "Parked" || after._tag === "Failed"
+    Effect.forEach(changes, (change) =>
+      change.before._tag === "Parked" || change.after._tag === "Parked" || change.after._tag === "Failed"
         ? Effect.succeed(0)
-        : append(worker, entry, after)
+        : append(worker, change, change.after)
     ),
     (appended) => appended.reduce<number>((sum, one) => sum + one, 0)
   )
@@ -176,19 +209,21 @@ const correct = (
 /** A key on which another program writes meanwhile is read again; what was corrected before is not again. */
 const append = (
   worker: string,
-  entry: Entry,
+  change: Changed,
   outcome: JournaledOutcome
 ): Effect.Effect<number, JournalError, Journal> =>
   Effect.gen(function* () {
     const journal = yield* Journal
+    const { entry, steps, workerVersion } = change
     const { at: _at, compacted: _compacted, key, position, version: _version, worker: _worker, ...draft } = entry
-    const { heads } = yield* journal.open(worker, [{ key, deliveries: [{ type: entry.type, id: entry.id }] }])
+    const { heads } = yield* journal.open(worker, [{ key, deliveries: [entry] }])
     const [head] = heads
     const latest = head?.known?.[0]
     if (latest !== undefined && isSame(latest, outcome)) return 0
-    const correction = { ...draft, outcome, attempts: 0, resolves: entry.resolves ?? position }
+    const resolves = entry.resolves ?? position
+    const correction = { ...draft, outcome, steps, workerVersion, attempts: 0, resolves }
     const [verdict] = yield* journal.commit(worker, [{ key, expected: head?.version ?? 0, entries: [correction] }])
-    return verdict === "conflict" ? yield* append(worker, entry, outcome) : 1
+    return verdict === "conflict" ? yield* append(worker, change, outcome) : 1
   })
 
 /**
@@ -205,7 +240,9 @@ export const describe = (report: Report): ReadonlyArray<string> => {
   ].flat()
   return [
     `this code changes ${count(changed)} of ${count(replayed)} outcomes${left.length === 0 ? "" : ` (${left.join(", ")})`}`,
-    ...changes.map(({ after, before, entry }) => `${entry.key} ${entry.type} ${entry.id}: ${said(before)} -> ${said(after)}`),
+    ...changes.map(
+      ({ after, before, entry }) => `${entry.key} ${entry.type} ${entry.id}: ${said(before)} -> ${said(after)}`
+    ),
     ...(changed > changes.length ? [`and ${count(changed - changes.length)} more`] : [])
   ]
 }

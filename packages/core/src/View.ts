@@ -12,6 +12,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
 import { Journal } from "./Journal.ts"
@@ -91,6 +92,9 @@ export const get = <State>(
 /** Entries folded in one transaction. */
 const pageSize = 500
 
+/** Somebody else moved the view, or took its generation away: what this one holds of it is out of date. */
+class Overtaken extends Schema.TaggedError<Overtaken>()("Overtaken", {}) {}
+
 /**
  * Folds what the view lacks, up to now; gives where it then stands.
  *
@@ -99,35 +103,29 @@ const pageSize = 500
  */
 export const catchUp = (projection: Projection.Any): Effect.Effect<Standing, JournalError, Journal> =>
   Effect.gen(function* () {
-    const journal = yield* Journal
-    const standing = yield* journal.views.stand(projection)
-    return yield* foldFrom(projection, standing)
-  })
+    const { views } = yield* Journal
+    return yield* foldFrom(projection, yield* views.stand(projection))
+  }).pipe(Effect.catchTag("Overtaken", () => catchUp(projection)))
 
-/** One after the other, so that memory stays flat over any length. */
+/** Page by page, so that memory stays flat over any length. */
 const foldFrom = (
   projection: Projection.Any,
   from: Standing
-): Effect.Effect<Standing, JournalError, Journal> =>
-  Effect.gen(function* () {
-    const journal = yield* Journal
-    let standing = from
-    yield* Stream.runForEach(
+): Effect.Effect<Standing, JournalError | Overtaken, Journal> =>
+  Effect.flatMap(Journal, (journal) =>
+    Stream.runFoldEffect(
       Stream.grouped(journal.read(from.position, { worker: projection.worker }), pageSize),
-      (entries) =>
-        Effect.map(foldPage(projection, standing, entries), (moved) => {
-          standing = moved
-        })
+      () => from,
+      (standing, entries) => foldPage(projection, standing, entries)
     )
-    return standing
-  })
+  )
 
-/** Whoever loses the race for a page reads where the winner left the view and goes on from there. */
+/** Entries that follow on where the view stands; those before it are folded. */
 const foldPage = (
   projection: Projection.Any,
   standing: Standing,
   entries: ReadonlyArray<Entry>
-): Effect.Effect<Standing, JournalError, Journal> =>
+): Effect.Effect<Standing, JournalError | Overtaken, Journal> =>
   Effect.gen(function* () {
     const { views } = yield* Journal
     const missing = entries.filter((entry) => entry.position > standing.position)
@@ -141,8 +139,7 @@ const foldPage = (
       keys.map((key, index) => [key, texts[index]])
     )
     const moved = yield* views.advance(projection, standing, last.position, rows)
-    if (moved) return { ...standing, position: last.position }
-    return yield* foldPage(projection, yield* views.stand(projection), entries)
+    return moved ? { ...standing, position: last.position } : yield* new Overtaken()
   })
 
 /**
@@ -157,16 +154,20 @@ export const follow = (projection: Projection.Any): Effect.Effect<never, Journal
     const journal = yield* Journal
     let standing = yield* catchUp(projection)
     yield* Stream.runForEachArray(journal.subscribe(standing.position, { worker: projection.worker }), (entries) =>
-      Effect.map(foldPage(projection, standing, entries), (moved) => {
-        standing = moved
-      })
+      foldPage(projection, standing, entries).pipe(
+        // A rebuild may serve now that stands before these entries: what lies between is read again, not assumed.
+        Effect.catchTag("Overtaken", () => catchUp(projection)),
+        Effect.map((moved) => {
+          standing = moved
+        })
+      )
     )
     return yield* Effect.never
   })
 
 /**
  * Folds the journal anew beside the view that serves, and lets the new one serve when it has caught up: after a bug in the
- * fold was mended. Followers go on with the new one.
+ * fold was mended. Followers go on with the new one. Of two at once the later one serves.
  *
  * @category combinators
  * @since 0.1.0
@@ -183,8 +184,10 @@ export const rebuild = (projection: Projection.Any): Effect.Effect<Standing, Jou
       standing = yield* foldFrom(projection, standing)
     }
     yield* views.swap(projection, standing.generation)
-    return yield* catchUp(projection)
-  })
+  }).pipe(
+    Effect.catchTag("Overtaken", () => Effect.void),
+    Effect.andThen(catchUp(projection))
+  )
 
 /**
  * Keeps views up to date in the background of a program. A journal that fails is said in the log and tried again.

@@ -59,13 +59,25 @@ export interface Worker<out R> {
     batch: ReadonlyArray<Delivery>,
     options?: ProcessOptions
   ) => Effect.Effect<Outcome.BatchResult, JournalError, R | Journal>
-  /** The lane of a delivery by today's code; what can't be read has one of its own. */
-  readonly locate: (delivery: Delivery) => Effect.Effect<string>
+  /** The lane of a delivery by today's code. */
+  readonly locate: (delivery: Delivery) => Effect.Effect<Location>
   /**
    * Runs the handlers over recorded entries, one after the other and each as if it were alone, and writes nothing: steps are
    * answered from the record, the clock stands at the commit of the entry, random numbers are drawn from a seed of its own.
    */
   readonly rerun: (entries: ReadonlyArray<Entry>) => Effect.Effect<ReadonlyArray<Rerun>, never, R>
+}
+
+/**
+ * Where a delivery belongs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Location {
+  readonly key: string
+  /** Why it can't be read; then the key may be a lane of its own. */
+  readonly unreadable: string | undefined
 }
 
 /**
@@ -254,7 +266,8 @@ export const make = <
       Effect.map(Effect.provide(environmentOf, Context.make(Journal, blank)), (environment) => {
         const run = new BatchRun(definition, environment, [delivery])
         decode(run, Context.get(environment.context, Codec.Wire) ?? codec)
-        return run.works[0]?.lane.key ?? ""
+        const [work] = run.works
+        return { key: work?.lane.key ?? "", unreadable: work?.undecodable?.message }
       }),
     rerun: (entries) =>
       Effect.flatMap(Effect.provide(environmentOf, Context.make(Journal, blank)), (environment) =>

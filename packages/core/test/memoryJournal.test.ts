@@ -1,7 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Journal from "@leat/core/Journal"
 import * as Effect from "effect/Effect"
 
 import * as MemoryJournal from "../src/internal/memoryJournal.ts"
+import * as JournalSuite from "../src/testing/JournalSuite.ts"
+
+JournalSuite.suite("memory", Journal.layerMemory)
+JournalSuite.properties("memory", Journal.layerMemory, { runs: 500 })
 
 describe("the memory journal", () => {
   it.effect("regression: wakes a reader once a commit, it went round hundreds of times", () =>

@@ -117,8 +117,8 @@ export const envelope = (settings: RequestEvents, request: typeof RequestPayload
 /** The bound belongs to the deployment, not to the event: it is held where the body is read. */
 const bounded = (codec: Codec.Codec, maxTopN: number): Codec.Codec => ({
   ...codec,
-  decode: (bytes) => {
-    const read = codec.decode(bytes)
+  decode: (bytes, version) => {
+    const read = codec.decode(bytes, version)
     return read instanceof Undecodable.Undecodable || !isOutside(read.data, maxTopN) ? read : outside(read, maxTopN)
   }
 })

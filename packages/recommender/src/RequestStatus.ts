@@ -82,7 +82,7 @@ export const requestStatus: Projection.Projection<RequestStatus> = Projection.ma
  */
 export const requestOf = (entry: Entry): { readonly request_id: string; readonly user_id: number } | undefined => {
   if (entry.type !== RecommendationRequested.tag) return undefined
-  const envelope = codec.decode(entry.bytes)
+  const envelope = codec.decode(entry.bytes, entry.eventVersion)
   if (envelope instanceof Undecodable.Undecodable) return undefined
   const payload = RecommendationRequested.decode(envelope.data, envelope.version)
   return Result.isSuccess(payload) ? payload.success : undefined

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 
 import type {
   Cutoffs,
+  Draft,
   Entry,
   Filter,
   Head,
@@ -14,6 +15,7 @@ import type {
   Pruned,
   Verdict
 } from "../Journal.ts"
+import * as Lanes from "../Lanes.ts"
 import type * as Projection from "../Projection.ts"
 import type { ViewStore } from "../View.ts"
 import * as MemoryViews from "./memoryViews.ts"
@@ -55,7 +57,12 @@ export interface MemoryJournal {
   readonly moved: (position: number) => Effect.Effect<number>
   readonly parked: (worker: string, filter: ParkedFilter | undefined) => ReadonlyArray<Entry>
   readonly claim: (worker: string, limit: number, now: number) => ReadonlyArray<Entry>
-  readonly settle: (worker: string, published: ReadonlyArray<number>, returned: ReadonlyArray<number>) => void
+  readonly settle: (
+    worker: string,
+    published: ReadonlyArray<number>,
+    returned: ReadonlyArray<number>,
+    now: number
+  ) => void
   readonly views: ViewStore
   readonly prune: (cutoffs: Cutoffs) => Pruned
 }
@@ -129,12 +136,15 @@ export const make = (inline: ReadonlyArray<Projection.Any>, hold: number): Memor
       }
     },
     commit: (name, lanes, now) => {
-      const before = state.last
-      const verdicts = lanes.map((lane) => append(state, name, lane, now))
-      if (state.last === before) return verdicts
-      for (const projection of inline) {
-        views.fold(projection, (from) => state.entries.slice(state.placeAfter(from)))
-      }
+      const plan = new Plan(state, name, now)
+      const verdicts = lanes.map((lane) => plan.take(lane))
+      if (plan.entries.length === 0) return verdicts
+      // A fold may throw: nothing is written before all have been made, as in a transaction.
+      const folds = inline.map((projection) =>
+        views.fold(projection, (from) => [...state.entries.slice(state.placeAfter(from)), ...plan.entries])
+      )
+      plan.apply()
+      for (const apply of folds) apply()
       wake()
       return verdicts
     },
@@ -151,7 +161,7 @@ export const make = (inline: ReadonlyArray<Projection.Any>, hold: number): Memor
       ),
     parked: (worker, filter) => parked(state, worker, filter),
     claim: (worker, limit, now) => claim(state, worker, limit, now),
-    settle: (worker, published, returned) => settle(state, worker, published, returned),
+    settle: (worker, published, returned, now) => settle(state, worker, published, returned, now),
     views: views.store,
     prune: (cutoffs) => prune(state, views, cutoffs)
   }
@@ -163,41 +173,67 @@ const free = ({ outbox }: WorkerState, now: number): number => {
   return total
 }
 
-const append = (state: State, name: string, lane: LaneCommit, now: number): Verdict => {
-  const worker = state.worker(name)
-  const stream = state.stream(worker, lane.key)
-  if (stream.version !== lane.expected || repeats(stream, lane)) return "conflict"
-  const first = state.last + 1
-  for (const draft of lane.entries) {
-    const position = (state.last += 1)
-    const { outcome, resolves } = draft
-    stream.version += 1
+/** What a commit will write: decided first, written when nothing can go wrong any more. */
+class Plan {
+  readonly state: State
+  readonly name: string
+  readonly worker: WorkerState
+  readonly now: number
+  readonly entries: Array<Entry> = []
+  readonly lanes: Array<{ readonly lane: LaneCommit; readonly stream: StreamState; readonly first: number }> = []
+
+  constructor(state: State, name: string, now: number) {
+    this.state = state
+    this.name = name
+    this.worker = state.worker(name)
+    this.now = now
+  }
+
+  take(lane: LaneCommit): Verdict {
+    const stream = this.state.stream(this.worker, lane.key)
+    if (stream.version !== lane.expected || repeats(stream, lane)) return "conflict"
+    const first = this.state.last + this.entries.length + 1
+    lane.entries.forEach((draft, index) => {
+      const place = { position: first + index, worker: this.name, key: lane.key, version: stream.version + index + 1 }
+      this.entries.push({ ...draft, ...place, at: this.now, compacted: false })
+    })
+    this.lanes.push({ lane, stream, first })
+    return { position: first }
+  }
+
+  apply(): void {
+    for (const { first, lane, stream } of this.lanes) {
+      stream.version += lane.entries.length
+      lane.entries.forEach((draft, index) => this.note(lane, stream, draft, first + index))
+    }
+    for (const entry of this.entries) this.state.entries.push(entry)
+    this.state.last += this.entries.length
+  }
+
+  note(lane: LaneCommit, stream: StreamState, { id, outcome, resolves, type }: Draft, position: number): void {
+    const { worker } = this
+    stream.known.set(deliveryName(type, id), outcome)
     if (resolves === undefined && outcome._tag === "Parked") {
       stream.parked.add(position)
       worker.parked += 1
     } else if (resolves !== undefined && outcome._tag !== "Parked" && stream.parked.delete(resolves)) worker.parked -= 1
-    stream.known.set(deliveryName(draft.type, draft.id), outcome)
-    const emits = outcome._tag === "Handled" && outcome.emitted.length > 0
-    if (emits && lane.outbox !== undefined) {
-      stream.unpublished += 1
-      worker.outbox.set(position, { stream, until: lane.outbox === "hold" ? now + state.hold : 0 })
-    }
-    state.entries.push({
-      ...draft,
-      position,
-      worker: name,
-      key: lane.key,
-      version: stream.version,
-      at: now,
-      compacted: false
-    })
+    if (lane.outbox === undefined || outcome._tag !== "Handled" || outcome.emitted.length === 0) return
+    stream.unpublished += 1
+    worker.outbox.set(position, { stream, until: lane.outbox === "hold" ? this.now + this.state.hold : 0 })
   }
-  return { position: first }
 }
 
 /** A delivery is recorded once; what comes of it later points at it. */
-const repeats = (stream: StreamState, lane: LaneCommit): boolean =>
-  lane.entries.some((draft) => draft.resolves === undefined && stream.known.has(deliveryName(draft.type, draft.id)))
+const repeats = (stream: StreamState, { entries }: LaneCommit): boolean => {
+  const names = new Set<string>()
+  return entries.some(({ id, resolves, type }) => {
+    if (resolves !== undefined) return false
+    const name = deliveryName(type, id)
+    const repeated = stream.known.has(name) || names.has(name)
+    if (entries.length > 1) names.add(name)
+    return repeated
+  })
+}
 
 const deliveryName = (type: string, id: string) => `${type}\0${id}`
 
@@ -242,9 +278,14 @@ const entriesAt = (state: State, positions: ReadonlyArray<number>): ReadonlyArra
   positions.flatMap((position) => state.at(position) ?? [])
 
 const claim = (state: State, name: string, limit: number, now: number): ReadonlyArray<Entry> => {
-  const { outbox } = state.worker(name)
-  const held = new Set(Array.from(outbox.values(), ({ stream, until }) => (until > now ? stream : undefined)))
-  const taken = [...outbox].filter(([, { stream }]) => !held.has(stream)).slice(0, limit)
+  const streams = Lanes.group(state.worker(name).outbox, ([, { stream }]) => stream)
+  const lastTried = (rows: ReadonlyArray<readonly [number, Waiting]>) => Math.max(...rows.map(([, { until }]) => until))
+  const taken = [...streams.values()]
+    .filter((rows) => lastTried(rows) <= now)
+    .toSorted((a, b) => lastTried(a) - lastTried(b))
+    .flat()
+    .slice(0, limit)
+    .toSorted(([a], [b]) => a - b)
   for (const [, waiting] of taken) waiting.until = now + state.hold
   return entriesAt(
     state,
@@ -256,7 +297,8 @@ const settle = (
   state: State,
   name: string,
   published: ReadonlyArray<number>,
-  returned: ReadonlyArray<number>
+  returned: ReadonlyArray<number>,
+  now: number
 ): void => {
   const { outbox } = state.worker(name)
   for (const position of published) {
@@ -265,29 +307,40 @@ const settle = (
   }
   for (const position of returned) {
     const waiting = outbox.get(position)
-    if (waiting !== undefined) waiting.until = 0
+    if (waiting !== undefined) waiting.until = now
   }
 }
 
 const prune = (state: State, views: MemoryViews.MemoryViews, cutoffs: Cutoffs): Pruned => {
   const { compactBefore = -Infinity, forgetBefore = -Infinity } = cutoffs
   let compacted = 0
-  let forgotten = 0
   const kept: Array<Entry> = []
+  const gone: Array<Entry> = []
   for (const entry of state.entries) {
     const worker = state.worker(entry.worker)
     const stream = state.stream(worker, entry.key)
     const needed = stream.parked.size > 0 || worker.outbox.has(entry.position) || views.needs(entry)
     if (!needed && entry.at < forgetBefore) {
-      forgotten += 1
-      stream.known.delete(deliveryName(entry.type, entry.id))
+      gone.push(entry)
     } else if (!needed && entry.at < compactBefore && !entry.compacted) {
       compacted += 1
       kept.push(compact(entry))
     } else kept.push(entry)
   }
   state.entries = kept
-  return { compacted, forgotten }
+  forget(state, gone)
+  return { compacted, forgotten: gone.length }
+}
+
+/** A delivery is known as long as an entry speaks of it: its own, or one that resolves it. */
+const forget = (state: State, gone: ReadonlyArray<Entry>): void => {
+  if (gone.length === 0) return
+  const nameOf = ({ id, key, type, worker }: Entry) => `${worker}\0${key}\0${deliveryName(type, id)}`
+  const spoken = new Set(state.entries.map(nameOf))
+  for (const entry of gone) {
+    if (spoken.has(nameOf(entry))) continue
+    state.stream(state.worker(entry.worker), entry.key).known.delete(deliveryName(entry.type, entry.id))
+  }
 }
 
 const nothing = new Uint8Array()

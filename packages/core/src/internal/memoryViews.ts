@@ -15,8 +15,8 @@ interface Generation {
 /** The views of a memory journal. */
 export interface MemoryViews {
   readonly store: ViewStore
-  /** Folds into the view that serves what it lacks; `after` gives the entries after a position. */
-  readonly fold: (projection: Projection.Any, after: (position: number) => ReadonlyArray<Entry>) => void
+  /** Folds what the view that serves lacks; `after` gives the entries after a position. Gives what writes the result. */
+  readonly fold: (projection: Projection.Any, after: (position: number) => ReadonlyArray<Entry>) => () => void
   /** Whether some view has not folded an entry yet. */
   readonly needs: (entry: Entry) => boolean
 }
@@ -58,6 +58,7 @@ export const make = (): MemoryViews => {
   const swap = (view: ViewId, generation: number): boolean => {
     const next = find(view, generation)
     if (next === undefined) return false
+    if (next.serves) return true
     next.serves = true
     views.set(`${view.version}/${view.name}`, [next])
     return true
@@ -80,9 +81,10 @@ export const make = (): MemoryViews => {
       const found = serving(projection) ?? begin(projection, true)
       const entries = after(found.position)
       const last = entries.at(-1)
-      if (last === undefined) return
+      if (last === undefined) return () => {}
       const before = Projection.touched(projection, entries).map((key) => [key, found.states.get(key)] as const)
-      advance(projection, standing(found), last.position, Projection.foldAll(projection, entries, before))
+      const rows = Projection.foldAll(projection, entries, before)
+      return () => void advance(projection, standing(found), last.position, rows)
     },
     needs: (entry) =>
       [...views.values()].some((all) =>

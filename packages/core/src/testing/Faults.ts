@@ -26,7 +26,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
 import { Journal, JournalError } from "../Journal.ts"
-import type { LaneCommit } from "../Journal.ts"
+import type { Draft, LaneCommit } from "../Journal.ts"
 import { PublishError } from "../Publisher.ts"
 import type { Publisher } from "../Publisher.ts"
 
@@ -156,7 +156,8 @@ export const failureBeforeCommit = (when: Moment): JournalFault =>
  * @category journal
  * @since 0.1.0
  */
-export const crashBeforeCommit = (when: Moment): JournalFault => aroundCommit(when, () => () => crash("before its commit"))
+export const crashBeforeCommit = (when: Moment): JournalFault =>
+  aroundCommit(when, () => () => crash("before its commit"))
 
 /**
  * The process dies when its outcomes are written, before it can acknowledge or publish anything.
@@ -217,25 +218,28 @@ export const intruder = "Intruder"
  */
 export const conflictingWriter = (when: Moment, writes: "something" | "the same" = "something"): JournalFault => {
   let written = 0
-  return aroundCommit(
-    when,
-    (commit) =>
-      Effect.fnUntraced(function* (worker, lanes) {
-        const [lane] = lanes
-        const entries = writes === "the same" ? lane?.entries : lane?.entries.slice(0, 1).map((entry) => ({
-          ...entry,
-          type: intruder,
-          id: `${intruder}-${(written += 1)}`,
-          outcome: { _tag: "Handled", emitted: [] } as const,
-          resolves: undefined
-        }))
-        if (lane !== undefined && entries !== undefined) {
-          yield* commit(worker, [{ key: lane.key, expected: lane.expected, entries, outbox: leftOf(lane) }])
-        }
-        return yield* commit(worker, lanes)
-      })
+  const entriesOf = ({ entries }: LaneCommit) =>
+    writes === "the same" ? entries : entries.slice(0, 1).map((entry) => intrusion(entry, (written += 1)))
+  return aroundCommit(when, (commit) =>
+    Effect.fnUntraced(function* (worker, lanes) {
+      const [lane] = lanes
+      if (lane !== undefined) {
+        yield* commit(worker, [
+          { key: lane.key, expected: lane.expected, entries: entriesOf(lane), outbox: leftOf(lane) }
+        ])
+      }
+      return yield* commit(worker, lanes)
+    })
   )
 }
+
+const intrusion = (entry: Draft, nth: number): Draft => ({
+  ...entry,
+  type: intruder,
+  id: `${intruder}-${nth}`,
+  outcome: { _tag: "Handled", emitted: [] },
+  resolves: undefined
+})
 
 /** What another process holds it may never publish: it leaves it. */
 const leftOf = (lane: LaneCommit) => (lane.outbox === undefined ? undefined : "leave")
@@ -312,22 +316,12 @@ export const slowPublish = (when: Moment, by: Duration.Input = "2 millis"): Publ
   aroundPublish(when, (publish) => (envelopes) => Effect.delay(publish(envelopes), by))
 
 /**
- * The process dies before it publishes.
+ * The receiver never answers: interrupt the process, and it died between its commit and its publish.
  *
  * @category publisher
  * @since 0.1.0
  */
-export const crashBeforePublish = (when: Moment): PublisherFault =>
-  aroundPublish(when, () => () => crash("before it published"))
-
-/**
- * The process dies when the receiver has the envelopes, before the outbox knows.
- *
- * @category publisher
- * @since 0.1.0
- */
-export const crashAfterPublish = (when: Moment): PublisherFault =>
-  aroundPublish(when, (publish) => (envelopes) => Effect.andThen(publish(envelopes), crash("after it published")))
+export const stuckPublish = (when: Moment): PublisherFault => aroundPublish(when, () => () => Effect.never)
 
 /**
  * A publisher with faults.

@@ -24,12 +24,15 @@ import type * as Layer from "effect/Layer"
 import { describe } from "vitest"
 
 import { Journal } from "../Journal.ts"
+import { faulty } from "./journalSuite/faulty.ts"
 import { inline } from "./journalSuite/inline.ts"
+import { keeping } from "./journalSuite/keeping.ts"
 import { outbox } from "./journalSuite/outbox.ts"
 import { resolving, waiting } from "./journalSuite/parking.ts"
 import { pruning } from "./journalSuite/pruning.ts"
+import { random } from "./journalSuite/random.ts"
 import { reading, subscribing } from "./journalSuite/reading.ts"
-import { committing, keeping, opening } from "./journalSuite/recording.ts"
+import { committing, opening } from "./journalSuite/recording.ts"
 import { views } from "./journalSuite/views.ts"
 import * as World from "./journalSuite/world.ts"
 
@@ -61,6 +64,28 @@ export const suite = <E>(
     describe("a subscriber", () => subscribing(must))
     describe("the view store:", () => views(must))
     describe("a pruning", () => pruning(must))
+    describe("a worker", () => faulty(must))
   })
   inline(name, journal, timeout)
 }
+
+/**
+ * Declares a property: whatever history workers are given, and whatever goes wrong around them (crashes at every step, lost
+ * answers, outages, another process that does the same work), nothing is lost, a key stays in order, an event has one
+ * outcome, and what it emitted goes out in order or waits.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export const properties = <E>(
+  name: string,
+  journal: Layer.Layer<Journal, E>,
+  options: {
+    /** Histories to try. Default 100. */
+    readonly runs?: number | undefined
+    /** Milliseconds for all of them. Default 60 s. */
+    readonly timeout?: number | undefined
+    /** Tries the same histories each time. Default: others each time; a failure names the seed. */
+    readonly seed?: number | undefined
+  } = {}
+): void => random(name, journal, { runs: options.runs ?? 100, timeout: options.timeout ?? 60_000, seed: options.seed })

@@ -5,13 +5,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 
 import * as Event from "../Event.ts"
 import * as Journal from "../Journal.ts"
 import type { Promises } from "../Transport.ts"
 import * as Worker from "../Worker.ts"
+import * as Faults from "./Faults.ts"
 
 /**
  * One record to send.
@@ -82,7 +84,12 @@ export const suite = <E>(
   name: string,
   harness: Harness<E>,
   promises: Promises,
-  options: { readonly timeout?: number } = {}
+  options: {
+    /** Milliseconds a test may take. Default 10 s. */
+    readonly timeout?: number
+    /** Also over a journal that is slow, fails, loses answers and is written to by others. Default `false`. */
+    readonly faults?: boolean
+  } = {}
 ): void => {
   describe(`Transport (${name})`, () => {
     const timeout = options.timeout ?? 10_000
@@ -173,5 +180,51 @@ export const suite = <E>(
         }),
       timeout
     )
+
+    if (options.faults === true) {
+      for (const [sentence, fault, needs] of faults) {
+        const skipped = needs === "redelivers" && !promises.redelivers
+        it.live.skipIf(skipped)(
+          `over a journal ${sentence} delivers everything, and gives each record one outcome${needs === undefined ? "" : ` (promise: ${needs})`}`,
+          () => deliversOver(harness, promises, fault, many),
+          timeout
+        )
+      }
+    }
   })
 }
+
+/** What is wrong with the journal, and the promise without which the sender had to send again. */
+const faults: ReadonlyArray<readonly [string, () => Faults.JournalFault, keyof Promises | undefined]> = [
+  ["that is slow", () => Faults.slow(Faults.always, "5 millis"), undefined],
+  ["whose answers get lost", () => Faults.lostAcknowledgement(Faults.at(1, 3)), "redelivers"],
+  ["that can't be reached for a while", () => Faults.failureBeforeCommit(Faults.at(1, 2)), "redelivers"],
+  ["to which another process writes in between", () => Faults.conflictingWriter(Faults.at(1, 3)), "redelivers"],
+  [
+    "to which another process writes the same in between",
+    () => Faults.conflictingWriter(Faults.at(1, 3), "the same"),
+    "redelivers"
+  ]
+]
+
+const deliversOver = <E>(
+  harness: Harness<E>,
+  promises: Promises,
+  fault: () => Faults.JournalFault,
+  ids: ReadonlyArray<string>
+): Effect.Effect<void, E | Journal.JournalError> =>
+  Effect.gen(function* () {
+    const { handled, worker } = noting()
+    const sound = yield* Journal.Journal
+    yield* harness(
+      worker,
+      Layer.succeed(Journal.Journal, Faults.journal(sound, [fault()])),
+      ids.map((id) => record(id))
+    )
+    // A handler may run again when nothing was written of its first run; the journal has one outcome.
+    assert.sameMembers([...new Set(handled)], [...ids])
+    const entries = yield* Stream.runCollect(sound.read(0, { worker: worker.name }))
+    const recorded = entries.flatMap(({ id, type }) => (type === Faults.intruder ? [] : [id]))
+    assert.deepStrictEqual(recorded.toSorted(), ids.toSorted())
+    if (promises.ordersKeys) for (const key of "abcd") assert.deepStrictEqual(ofKey(recorded, key), ofKey(ids, key))
+  }).pipe(Effect.provide(Layer.fresh(Journal.layerMemory)))

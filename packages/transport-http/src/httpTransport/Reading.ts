@@ -44,9 +44,9 @@ const cloudEvents = Codec.cloudEvents()
 /** Who says that it sends CloudEvents must, also to a codec that would take plain JSON. */
 const enveloped = (codec: Codec.Codec): Codec.Codec => ({
   ...codec,
-  decode: (bytes) => {
+  decode: (bytes, version) => {
     const envelope = cloudEvents.decode(bytes)
-    return envelope instanceof Undecodable.Undecodable ? envelope : codec.decode(bytes)
+    return envelope instanceof Undecodable.Undecodable ? envelope : codec.decode(bytes, version)
   }
 })
 

@@ -74,10 +74,14 @@ export class Work implements Step.Recorder {
   readonly known: Known | undefined
   readonly undecodable: Undecodable | undefined
   readonly correlation: string | undefined
+  /** Version of the payload as it came; `undefined` when it can't be read. */
+  readonly version: number | undefined
   /** How often the handler was called. */
   tried = 0
   /** `prepare` is still fetching for it. */
   fetching = false
+  /** With a journal: what the handler returned, as it is written. */
+  emitted: ReadonlyArray<Envelope> = nothingEmitted
   /** What the steps of this run of the handler came to. */
   recorded: Record<string, Step.Result> | undefined = undefined
   /** In a replay: what the steps of the recorded run came to. */
@@ -90,7 +94,7 @@ export class Work implements Step.Recorder {
     id: string,
     read: Known | Undecodable,
     payload: unknown,
-    correlation: string | undefined
+    envelope: Envelope | undefined
   ) {
     this.run = run
     this.lane = lane
@@ -99,7 +103,8 @@ export class Work implements Step.Recorder {
     this.payload = payload
     this.known = "handler" in read ? read : undefined
     this.undecodable = "handler" in read ? undefined : read
-    this.correlation = correlation
+    this.correlation = envelope?.correlationId
+    this.version = envelope?.version
     if (lane.works === none) lane.works = [this]
     else lane.works.push(this)
   }
@@ -162,6 +167,8 @@ export class Work implements Step.Recorder {
 }
 
 const none: Array<Work> = []
+
+const nothingEmitted: ReadonlyArray<Envelope> = []
 
 /** The deliveries of one key in this batch, and where their lane stands. */
 export class Lane {

@@ -5,7 +5,6 @@ import type { Draft, Head, JournaledOutcome, JournalError, LaneCommit } from "..
 import * as Outcome from "../../Outcome.ts"
 import type { BatchRun, Lane, Work } from "./BatchRun.ts"
 import { requestsOf } from "./open.ts"
-import { toEnvelope } from "./publish.ts"
 
 /** How often a lane whose entries a moved stream does not change is read again after a conflict. */
 const reopenings = 5
@@ -113,6 +112,7 @@ const draft = (run: BatchRun, work: Work, outcome: JournaledOutcome): Draft => {
   return {
     type: work.tag,
     id: work.id,
+    eventVersion: work.version,
     source: { partition, position, partitionKey, arrival },
     bytes,
     outcome,
@@ -130,9 +130,7 @@ const emittedNothing: JournaledOutcome = { _tag: "Handled", emitted: [] }
 export const journaled = (work: Work, outcome: Outcome.Outcome | undefined): JournaledOutcome | undefined => {
   switch (outcome?._tag) {
     case "Handled":
-      return outcome.emitted.length === 0
-        ? emittedNothing
-        : { _tag: "Handled", emitted: outcome.emitted.map((event, index) => toEnvelope(work, event, index)) }
+      return work.emitted.length === 0 ? emittedNothing : { _tag: "Handled", emitted: work.emitted }
     case "Skipped":
     case "Parked":
       return outcome

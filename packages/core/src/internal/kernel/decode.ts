@@ -18,7 +18,7 @@ export const decode = (run: BatchRun, codec: Codec): void => {
 const decodeOne = (run: BatchRun, index: number, delivery: Delivery, codec: Codec): Work => {
   if (delivery.fault !== undefined) return bad(run, index, delivery, Undecodable.invalid(delivery.fault))
   try {
-    const envelope = codec.decode(delivery.bytes)
+    const envelope = codec.decode(delivery.bytes, delivery.version)
     if (envelope instanceof Undecodable.Undecodable) return bad(run, index, delivery, envelope)
     return readEnvelope(run, index, delivery, envelope)
   } catch (error) {
@@ -45,7 +45,7 @@ const readEnvelope = (run: BatchRun, index: number, delivery: Delivery, envelope
     if (run.environment.refuseMismatch) return bad(run, index, delivery, mismatch(event.partitionKey(payload)))
   }
   const id = envelope.id ?? event.id(payload)
-  return new Work(run, run.lane(event.key(payload)), index, id, known, payload, envelope.correlationId)
+  return new Work(run, run.lane(event.key(payload)), index, id, known, payload, envelope)
 }
 
 const mismatch = (expected: string) =>

@@ -11,9 +11,12 @@ export const describe = (cause: Cause.Cause<unknown>): string => {
 const lineOf = (error: unknown): string => {
   if (error instanceof Error) return `${error.name}: ${error.message}`
   if (typeof error !== "object" || error === null) return String(error)
-  const name = "_tag" in error ? String(error._tag) : "Failure"
-  return "message" in error ? `${name}: ${String(error.message)}` : name
+  const parts = ["_tag", "message"].flatMap((name) => (name in error ? String(error[name as keyof typeof error]) : []))
+  return parts.length === 0 ? "a failure without a message" : parts.join(": ")
 }
+
+/** A schema's message has a line for each fault. */
+export const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ").slice(0, longest.reason)
 
 /** Longest reason and longest trace that are kept, in characters: the bytes of the event matter more. */
 const longest = { reason: 1_000, trace: 8_000 }
@@ -23,5 +26,5 @@ export const parkedFor = (cause: Cause.Cause<unknown>): Outcome.Parked => {
   const error = Cause.squash(cause)
   // The stack without the causes below: those may hold an address or a body.
   const trace = error instanceof Error ? error.stack?.slice(0, longest.trace) : undefined
-  return Outcome.parked(lineOf(error).slice(0, longest.reason), trace)
+  return Outcome.parked(oneLine(lineOf(error)), trace)
 }

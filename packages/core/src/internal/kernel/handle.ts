@@ -11,9 +11,10 @@ import * as Outcome from "../../Outcome.ts"
 import * as RetryPolicy from "../../RetryPolicy.ts"
 import type { BatchRun, Running, Work } from "./BatchRun.ts"
 import { bury } from "./bury.ts"
-import { describe, parkedFor } from "./describe.ts"
+import { describe, oneLine, parkedFor } from "./describe.ts"
 import { drive, isSuccess } from "./drive.ts"
 import { flush, prepare } from "./prepare.ts"
+import { toEnvelope } from "./publish.ts"
 
 /** Runs every delivery that is neither known nor parked, lanes in order, and flushes what `prepare` gathered. */
 export const handle = Effect.fnUntraced(function* (run: BatchRun) {
@@ -103,7 +104,7 @@ const eagerPass = (
     if (!mayStart(run, work)) continue
     const begun: Running = call(work, context)
     if (isSuccess(begun)) {
-      run.settle(work, Outcome.handled(reply(begun.value)))
+      succeed(run, work, begun.value)
       continue
     }
     if (Exit.isExit(begun) && !mayRetry(run, work, begun) && conclude(run, work, begun)) continue
@@ -145,7 +146,7 @@ const isTwin = (work: Work): boolean => {
 const settleUndecodable = (run: BatchRun, work: Work, reason: string): false => {
   const { failure, journal, sink } = run.environment
   if (failure.permanent === "skip") run.settle(work, Outcome.skipped(reason))
-  else if (journal.durable) run.park(work, Outcome.parked(reason))
+  else if (journal.durable) run.park(work, Outcome.parked(oneLine(reason)))
   else if (sink === undefined)
     run.block(work, Outcome.failed(Cause.fail(work.undecodable), work.undecodable?.reason === "NewerVersion"))
   return false
@@ -229,10 +230,7 @@ const isTransient = (cause: Cause.Cause<unknown>): boolean =>
 
 /** Writes down what became of a work; `false` when the dead-letter sink must be asked first. */
 export const conclude = (run: BatchRun, work: Work, exit: Exit.Exit<unknown, unknown>): boolean => {
-  if (Exit.isSuccess(exit)) {
-    run.settle(work, Outcome.handled(reply(exit.value)))
-    return true
-  }
+  if (Exit.isSuccess(exit)) return succeed(run, work, exit.value)
   const { failure, journal, sink } = run.environment
   const retryable = isTransient(exit.cause)
   const action = FailurePolicy.decide(failure, retryable, work.attempt)
@@ -242,6 +240,23 @@ export const conclude = (run: BatchRun, work: Work, exit: Exit.Exit<unknown, unk
     run.block(work, Outcome.failed(exit.cause, retryable))
     return action === "halt" || sink === undefined
   }
+  return true
+}
+
+/**
+ * What a handler returned is encoded at once where it will be written: a payload that breaks its own schema is the handler's
+ * bug, and nothing that follows on its key may run before that is known.
+ */
+const succeed = (run: BatchRun, work: Work, value: unknown): boolean => {
+  const emitted = reply(value)
+  if (emitted.length > 0 && run.environment.journal.durable) {
+    try {
+      work.emitted = emitted.map((event, index) => toEnvelope(work, event, index))
+    } catch (defect) {
+      return conclude(run, work, Exit.die(defect))
+    }
+  }
+  run.settle(work, Outcome.handled(emitted))
   return true
 }
 

@@ -13,12 +13,17 @@ export const relay = (run: BatchRun): Effect.Effect<void> => {
   const { journal, publisher } = run.environment
   if (!journal.durable || publisher === undefined || (run.held.length === 0 && run.unpublished === 0)) return Effect.void
   const worker = run.definition.name
-  const sending = Effect.andThen(
-    run.held.length === 0 ? Effect.void : Outbox.send(journal, publisher, worker, run.held),
-    run.unpublished === 0 ? Effect.void : Outbox.drain(journal, publisher, worker)
-  )
-  return Effect.map(run.beforeDeadline(Effect.exit(sending)), (exit) => {
-    if (exit === undefined) run.tell({ _tag: "RelayFailed", worker, reason: "the deadline passed" })
-    else if (Exit.isFailure(exit)) run.tell({ _tag: "RelayFailed", worker, reason: Cause.pretty(exit.cause) })
+  const sending = Effect.gen(function* () {
+    const sent = run.held.length === 0 ? nothing : yield* Outbox.send(journal, publisher, worker, run.held)
+    const drained = run.unpublished === 0 ? nothing : yield* Outbox.drain(journal, publisher, worker)
+    return sent.reason ?? drained.reason
+  })
+  return Effect.map(run.beforeDeadline(Effect.exit(sending)), (exit = late) => {
+    const reason = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : exit.value
+    if (reason !== undefined) run.tell({ _tag: "RelayFailed", worker, reason })
   })
 }
+
+const nothing: Outbox.Relayed = { published: 0, returned: 0, reason: undefined }
+
+const late: Exit.Exit<string> = Exit.succeed("the deadline passed")

@@ -1,10 +1,13 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 
 import type { Codec } from "../../Codec.ts"
 import type { Entry, JournaledOutcome } from "../../Journal.ts"
 import { toDelivery } from "../../Journal.ts"
-import type * as Outcome from "../../Outcome.ts"
-import type { Definition, Environment } from "./BatchRun.ts"
+import * as Outcome from "../../Outcome.ts"
+import * as Step from "../../Step.ts"
+import type { Definition, Environment, Work } from "./BatchRun.ts"
 import { BatchRun } from "./BatchRun.ts"
 import { journaled } from "./commit.ts"
 import { decode } from "./decode.ts"
@@ -17,6 +20,8 @@ export interface Rerun {
   /** As it would be written; a failure that would not be settled as it is. */
   readonly outcome: JournaledOutcome | Outcome.Failed
   readonly steps: Entry["steps"]
+  /** Of today's worker. */
+  readonly workerVersion: string | undefined
 }
 
 /** One after the other: a handler may keep something between events, and a replay must be the same twice. */
@@ -39,20 +44,26 @@ const rerunOne = (
   const [work] = run.works
   if (work === undefined) return Effect.die("a delivery gave no work")
   work.replayed = entry.steps ?? noSteps
-  if (work.undecodable !== undefined) {
-    return Effect.succeed({ entry, outcome: { _tag: "Parked", reason: work.undecodable.message }, steps: undefined })
-  }
-  const own = determined(environment.context, entry.at, work.idempotencyKey)
-  const running = Effect.provideContext(
-    Effect.suspend(() => call(work, own)),
-    own
-  )
-  return Effect.map(Effect.exit(running), (exit) => {
-    conclude(run, work, exit)
-    const outcome = run.outcomes[0]
-    const recorded = outcome?._tag === "Failed" ? outcome : journaled(work, outcome)
-    return { entry, outcome: recorded ?? { _tag: "Handled", emitted: [] }, steps: work.recorded }
+  const conclude = (exit: Exit.Exit<unknown, unknown>): Rerun => ({
+    entry,
+    outcome: conclusion(run, work, exit),
+    steps: work.recorded,
+    workerVersion: definition.version
   })
+  if (work.undecodable !== undefined) return Effect.succeed(conclude(Exit.fail(work.undecodable)))
+  const own = determined(environment.context, entry.at, work.idempotencyKey)
+  const running = Effect.suspend(() => call(work, own))
+  return Effect.map(Effect.exit(Effect.provideContext(running, own)), conclude)
 }
 
 const noSteps = {}
+
+/** A run that asks for what was not recorded says nothing of what today's code does: no policy parks or skips it. */
+const conclusion = (run: BatchRun, work: Work, exit: Exit.Exit<unknown, unknown>): Rerun["outcome"] => {
+  if (Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof Step.StepNotRecorded) {
+    return Outcome.failed(exit.cause, false)
+  }
+  conclude(run, work, exit)
+  const outcome = run.outcomes[work.index]
+  return outcome?._tag === "Failed" ? outcome : (journaled(work, outcome) ?? Outcome.failed(Cause.empty, true))
+}

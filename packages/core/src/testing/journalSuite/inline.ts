@@ -79,8 +79,7 @@ export const inline = <E>(name: string, journal: Layer.Layer<Journal, E>, timeou
             const upTo = Array.from({ length: 10 }, (_, index) => index)
             yield* Effect.forEach(
               upTo,
-              (writer) =>
-                Effect.forEach(upTo, (round) => append(own, `w${writer}`, round, [draft(`${round}`)])),
+              (writer) => Effect.forEach(upTo, (round) => append(own, `w${writer}`, round, [draft(`${round}`)])),
               { concurrency: "unbounded" }
             )
             for (const writer of upTo) assert.deepStrictEqual(yield* seen(`w${writer}`), upTo.map(String))

@@ -20,6 +20,8 @@ const settle = (
 ) => journal.outbox.settle(worker, { published: positions.published ?? [], returned: positions.returned ?? [] })
 
 /**
+ * What the outbox must do.
+ *
  * @category testing
  * @since 0.1.0
  */
@@ -90,7 +92,13 @@ export const outbox = (must: Must): void => {
 
   must("a claim takes 100 where nobody says how many", (world) =>
     Effect.gen(function* () {
-      yield* append(world, "a", 0, Array.from({ length: 130 }, (_, index) => emits(String(index))), "leave")
+      yield* append(
+        world,
+        "a",
+        0,
+        Array.from({ length: 130 }, (_, index) => emits(String(index))),
+        "leave"
+      )
       assert.lengthOf(yield* claim(world), 100)
     })
   )

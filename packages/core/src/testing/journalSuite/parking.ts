@@ -13,6 +13,8 @@ const idsOf = (world: World, filter?: Parameters<World["journal"]["parked"]>[1])
   Effect.map(world.journal.parked(world.worker, filter), (entries) => entries.map(({ id, key }) => `${key}${id}`))
 
 /**
+ * What a resolution must do.
+ *
  * @category testing
  * @since 0.1.0
  */
@@ -22,7 +24,10 @@ export const resolving = (must: Must): void => {
       const first = yield* append(world, "a", 0, [draft("1", parked), draft("2", parked)])
       yield* append(world, "a", 2, [draft("1", handled, { resolves: first })])
       const { allParked, known, parked: waiting, version } = yield* look(world, "a", "1", "2")
-      assert.deepStrictEqual({ version, waiting, allParked, known }, { version: 3, waiting: 1, allParked: 1, known: ["Handled", "Parked"] })
+      assert.deepStrictEqual(
+        { version, waiting, allParked, known },
+        { version: 3, waiting: 1, allParked: 1, known: ["Handled", "Parked"] }
+      )
       assert.deepStrictEqual(yield* idsOf(world), ["a2"])
     })
   )
@@ -98,6 +103,8 @@ export const resolving = (must: Must): void => {
 }
 
 /**
+ * What must be told of what waits.
+ *
  * @category testing
  * @since 0.1.0
  */
@@ -120,8 +127,20 @@ export const waiting = (must: Must): void => {
       )
       const recorded = (yield* entriesOf(world)).filter(({ outcome }) => outcome._tag === "Parked")
       assert.deepStrictEqual(
-        entries.map(({ at, bytes, outcome, position, source }) => [position, at, Buffer.from(bytes).toString(), outcome, source]),
-        recorded.map(({ at, bytes, outcome, position, source }) => [position, at, Buffer.from(bytes).toString(), outcome, source])
+        entries.map(({ at, bytes, outcome, position, source }) => [
+          position,
+          at,
+          Buffer.from(bytes).toString(),
+          outcome,
+          source
+        ]),
+        recorded.map(({ at, bytes, outcome, position, source }) => [
+          position,
+          at,
+          Buffer.from(bytes).toString(),
+          outcome,
+          source
+        ])
       )
     })
   )

@@ -13,13 +13,14 @@ import type { Must, World } from "./world.ts"
 /** Later than any commit: every entry that may go, goes. */
 const tomorrow = 8e12
 
-const namesOf = (world: World) =>
-  Effect.map(entriesOf(world), (entries) => entries.map(({ id, key }) => `${key}${id}`))
+const namesOf = (world: World) => Effect.map(entriesOf(world), (entries) => entries.map(({ id, key }) => `${key}${id}`))
 
 const forget = ({ journal }: World, forgetBefore = tomorrow) => journal.prune({ forgetBefore })
 const compact = ({ journal }: World, compactBefore = tomorrow) => journal.prune({ compactBefore })
 
 /**
+ * What a pruning must do and leave.
+ *
  * @category testing
  * @since 0.1.0
  */

@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 
+import type { Filter } from "../../Journal.ts"
 import { append, draft, entriesOf, lane, later, look, placeOf } from "./world.ts"
 import type { Must, World } from "./world.ts"
-import type { Filter } from "../../Journal.ts"
 
 const namesOf = (world: World, from: number, filter: Filter = {}) =>
   Stream.runCollect(
@@ -26,6 +26,8 @@ interface Seen {
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index)
 
 /**
+ * What a reader must see.
+ *
  * @category testing
  * @since 0.1.0
  */
@@ -69,11 +71,18 @@ export const reading = (must: Must): void => {
   must("gives thousands of entries, each once, and stops where the reader does", (world) =>
     Effect.gen(function* () {
       for (const round of [0, 1, 2]) {
-        yield* append(world, `k${round}`, 0, upTo(1_000).map((index) => draft(String(index))))
+        yield* append(
+          world,
+          `k${round}`,
+          0,
+          upTo(1_000).map((index) => draft(String(index)))
+        )
       }
       const entries = yield* entriesOf(world)
       assert.lengthOf(entries, 3_000)
-      assert.isTrue(entries.every(({ position }, index) => index === 0 || position > (entries[index - 1]?.position ?? 0)))
+      assert.isTrue(
+        entries.every(({ position }, index) => index === 0 || position > (entries[index - 1]?.position ?? 0))
+      )
       const some = yield* Stream.runCollect(Stream.take(world.journal.read(0, { worker: world.worker }), 3))
       assert.deepStrictEqual(
         some.map(({ id }) => id),
@@ -99,6 +108,8 @@ export const reading = (must: Must): void => {
 }
 
 /**
+ * What a subscriber must see.
+ *
  * @category testing
  * @since 0.1.0
  */
@@ -150,11 +161,14 @@ export const subscribing = (must: Must): void => {
       const mine = new Set(workers)
       // Nothing is filtered by the journal: a gap in the namespace would be seen.
       const watch = journal.subscribe(from).pipe(
-        Stream.scan((): Seen => ({ last: from, seen: [] }), ({ last, seen }, { id, key, position, worker }) => {
-          assert.strictEqual(position, last + 1, "positions follow each other")
-          if (mine.has(worker)) seen.push(`${worker}/${key}/${id}`)
-          return { last: position, seen }
-        }),
+        Stream.scan(
+          (): Seen => ({ last: from, seen: [] }),
+          ({ last, seen }, { id, key, position, worker }) => {
+            assert.strictEqual(position, last + 1, "positions follow each other")
+            if (mine.has(worker)) seen.push(`${worker}/${key}/${id}`)
+            return { last: position, seen }
+          }
+        ),
         Stream.filter(({ seen }) => seen.length >= total),
         Stream.take(1),
         Stream.runCollect

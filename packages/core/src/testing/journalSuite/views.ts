@@ -6,10 +6,10 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
-import { append, draft, freshName, oddStrings } from "./world.ts"
-import type { Must, World } from "./world.ts"
 import type { JournalError } from "../../Journal.ts"
 import type { ViewId } from "../../View.ts"
+import { append, draft, freshName, oddStrings } from "./world.ts"
+import type { Must, World } from "./world.ts"
 
 /** A view of nobody else's; gone after the test, so that it holds back no pruning. */
 const withView = <A>(
@@ -21,6 +21,8 @@ const withView = <A>(
 }
 
 /**
+ * What the view store must do.
+ *
  * @category testing
  * @since 0.1.0
  */
@@ -53,12 +55,23 @@ export const views = (must: Must): void => {
         const { views } = world.journal
         const first = yield* append(world, "a", 0, [draft("1"), draft("2")])
         const begun = yield* views.stand(view)
-        assert.isTrue(yield* views.advance(view, begun, first, [["a", "1"], ["b", "2"]]))
+        assert.isTrue(
+          yield* views.advance(view, begun, first, [
+            ["a", "1"],
+            ["b", "2"]
+          ])
+        )
         assert.deepStrictEqual(yield* views.states(view, ["b", "none", "a", "b"]), ["2", undefined, "1", "2"])
         assert.deepStrictEqual(yield* views.states(view, []), [])
         const then = yield* views.stand(view)
         assert.deepStrictEqual(then, { ...begun, position: first })
-        assert.isTrue(yield* views.advance(view, then, first + 1, [["a", undefined], ["b", "3"], ["never", undefined]]))
+        assert.isTrue(
+          yield* views.advance(view, then, first + 1, [
+            ["a", undefined],
+            ["b", "3"],
+            ["never", undefined]
+          ])
+        )
         assert.deepStrictEqual(yield* views.states(view, ["a", "b", "never"]), [undefined, "3", undefined])
       })
     )
@@ -104,7 +117,12 @@ export const views = (must: Must): void => {
         const { views } = world.journal
         const begun = yield* views.stand(view)
         assert.isTrue(yield* views.advance(view, begun, 5, [["a", "1"]]))
-        assert.isFalse(yield* views.advance(view, begun, 6, [["a", "2"], ["b", "2"]]))
+        assert.isFalse(
+          yield* views.advance(view, begun, 6, [
+            ["a", "2"],
+            ["b", "2"]
+          ])
+        )
         assert.deepStrictEqual(yield* views.states(view, ["a", "b"]), ["1", undefined])
         assert.strictEqual((yield* views.stand(view)).position, 5)
       })
@@ -118,7 +136,11 @@ export const views = (must: Must): void => {
         const begun = yield* views.stand(view)
         const moved = yield* Effect.forEach(
           [1, 2, 3, 4, 5, 6, 7, 8],
-          (who) => views.advance(view, begun, 3, [["a", String(who)], [`by ${who}`, "x"]]),
+          (who) =>
+            views.advance(view, begun, 3, [
+              ["a", String(who)],
+              [`by ${who}`, "x"]
+            ]),
           { concurrency: "unbounded" }
         )
         const winner = moved.indexOf(true) + 1
@@ -126,10 +148,10 @@ export const views = (must: Must): void => {
           moved.filter((one) => one),
           1
         )
-        assert.deepStrictEqual(
-          yield* views.states(view, ["a", ...moved.map((_, index) => `by ${index + 1}`)]),
-          [String(winner), ...moved.map((_, index) => (index + 1 === winner ? "x" : undefined))]
-        )
+        assert.deepStrictEqual(yield* views.states(view, ["a", ...moved.map((_, index) => `by ${index + 1}`)]), [
+          String(winner),
+          ...moved.map((_, index) => (index + 1 === winner ? "x" : undefined))
+        ])
       })
     )
   )
@@ -159,7 +181,10 @@ export const views = (must: Must): void => {
       Effect.gen(function* () {
         const { views } = world.journal
         const old = yield* views.stand(view)
-        yield* views.advance(view, old, 3, [["a", "old"], ["gone", "old"]])
+        yield* views.advance(view, old, 3, [
+          ["a", "old"],
+          ["gone", "old"]
+        ])
         const begun = yield* views.begin(view)
         assert.strictEqual(begun.position, 0)
         assert.notStrictEqual(begun.generation, old.generation)

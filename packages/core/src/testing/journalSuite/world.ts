@@ -53,11 +53,26 @@ export const freshName = (): string => `suite-${run}-${(unused += 1)}`
  */
 export const make = (journal: Journal["Service"]): World => ({ journal, worker: freshName(), another: freshName })
 
-/** @since 0.1.0 */
+/**
+ * Handled, with nothing emitted.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const handled: JournaledOutcome = { _tag: "Handled", emitted: [] }
-/** @since 0.1.0 */
+/**
+ * Parked, with a reason alone.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const parked: JournaledOutcome = { _tag: "Parked", reason: "for a test" }
-/** @since 0.1.0 */
+/**
+ * Skipped, with a reason.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const skipped: JournaledOutcome = { _tag: "Skipped", reason: "for a test" }
 
 /**
@@ -102,7 +117,12 @@ export const lane = (
   outbox?: LaneCommit["outbox"]
 ): LaneCommit => ({ key, expected, entries, outbox })
 
-/** @since 0.1.0 */
+/**
+ * A verdict in a word.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const tagOf = (verdict: Verdict | undefined): "ok" | "conflict" | "missing" =>
   verdict === undefined ? "missing" : verdict === "conflict" ? verdict : "ok"
 
@@ -173,8 +193,10 @@ export const look = (
     })
   )
 
-/** Values as they are without members that are `undefined`: an implementation may leave those out.
+/**
+ * A value without members that are `undefined`: an implementation may leave those out.
  *
+ * @category getters
  * @since 0.1.0
  */
 export const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))

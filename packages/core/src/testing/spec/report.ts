@@ -52,7 +52,9 @@ export const said = (outcome: Outcome.Outcome | JournaledOutcome): string => {
   return `${outcome._tag}: ${reasonOf(outcome)}${again}`
 }
 
-const reasonOf = (outcome: Outcome.Skipped | Outcome.Parked | Outcome.Failed): string => Outcome.reason(outcome) ?? ""
+/** A schema's message has a line for each fault. */
+const reasonOf = (outcome: Outcome.Skipped | Outcome.Parked | Outcome.Failed): string =>
+  (Outcome.reason(outcome) ?? "").replaceAll(/\s+/g, " ")
 
 /** Whether an outcome is what a line such as `Handled` or `Parked: part of the reason` says. */
 export const isSaid = (line: string, outcome: Outcome.Outcome | JournaledOutcome): boolean => {

@@ -1,0 +1,76 @@
+import type * as PgConnection from "@effect/sql-pg/PgConnection"
+import * as PgPool from "@effect/sql-pg/PgPool"
+/** Sessions with the server: queries, transactions, and the errors of both as the journal's. */
+import type { JournalError } from "@leat/core/Journal"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import type { SqlError } from "effect/sql/SqlError"
+
+import type * as Fault from "../fault.ts"
+import * as PostgresError from "./postgresError.ts"
+
+/** Where statements go: a session of its own, or any of the pool. */
+export interface Session {
+  readonly query: <Row>(
+    operation: Fault.Operation,
+    sql: string,
+    values?: ReadonlyArray<unknown>
+  ) => Effect.Effect<ReadonlyArray<Row>, JournalError>
+}
+
+export interface Connection extends Session {
+  /** All or nothing, on one session. */
+  readonly transaction: <A>(
+    operation: Fault.Operation,
+    body: (session: Session) => Effect.Effect<A, JournalError>
+  ) => Effect.Effect<A, JournalError>
+  readonly pool: PgPool.PgPool
+}
+
+/** `address`: host, port and database, for messages. */
+export const make = (config: PgPool.Config, address: string): Effect.Effect<Connection, JournalError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const fail = (operation: Fault.Operation) => (error: SqlError) =>
+      PostgresError.toJournalError(operation, error, address)
+    const pool = yield* Effect.mapError(PgPool.make(config), fail("connect"))
+    const on = (
+      use: <A>(f: (session: PgConnection.PgConnection) => Effect.Effect<A, SqlError>) => Effect.Effect<A, SqlError>
+    ): Session => ({
+      query: <Row>(operation: Fault.Operation, sql: string, values?: ReadonlyArray<unknown>) =>
+        Effect.mapBoth(
+          use((session) => session.query(sql, values)),
+          { onFailure: fail(operation), onSuccess: ({ rows }) => rows as ReadonlyArray<Row> }
+        )
+    })
+    return {
+      ...on((f) => pool.use(f)),
+      pool,
+      transaction: (operation, body) =>
+        Effect.scoped(
+          Effect.flatMap(Effect.mapError(pool.reserve, fail(operation)), (session) =>
+            inTransaction(
+              on((f) => f(session)),
+              operation,
+              body
+            )
+          )
+        )
+    }
+  })
+
+const inTransaction = <A>(
+  session: Session,
+  operation: Fault.Operation,
+  body: (session: Session) => Effect.Effect<A, JournalError>
+): Effect.Effect<A, JournalError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.andThen(
+      session.query(operation, "BEGIN"),
+      Effect.flatMap(Effect.exit(restore(body(session))), (exit) =>
+        Exit.isSuccess(exit)
+          ? Effect.as(session.query(operation, "COMMIT"), exit.value)
+          : Effect.andThen(Effect.ignore(session.query(operation, "ROLLBACK")), exit)
+      )
+    )
+  )

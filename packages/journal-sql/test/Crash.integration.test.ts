@@ -1,0 +1,130 @@
+/** A program that is killed again and again (SIGKILL) in the middle of its work, on a real store each. */
+import { spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+
+import { assert, describe, it } from "@effect/vitest"
+import * as DeadLetters from "@leat/core/DeadLetters"
+import * as Journal from "@leat/core/Journal"
+import * as Outbox from "@leat/core/Outbox"
+import * as View from "@leat/core/View"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { inject } from "vitest"
+
+import * as Ledger from "./crash/Ledger.ts"
+import * as Database from "./Database.ts"
+
+const total = 20_000
+const kills = 20
+
+const program = join(import.meta.dirname, "crash/program.ts")
+
+/** One life of the program: killed after so many batches, or left to end where that is `undefined`. */
+const live = (args: ReadonlyArray<string>, batches: number | undefined): Promise<"killed" | "done"> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    let seen = 0
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line.startsWith("at ") && (seen += 1) === batches) child.kill("SIGKILL")
+    })
+    child.once("close", (code, signal) => {
+      if (signal === "SIGKILL") resolve("killed")
+      else if (code === 0) resolve("done")
+      else reject(new Error(`the program ended with ${code ?? signal}`))
+    })
+  })
+
+/** A few batches at most, so that twenty lives don't end the work; which moment of a batch it is, is up to the scheduler. */
+const someBatches = () => 1 + Math.floor(Math.random() * 24)
+
+const inTurn = async (
+  folder: string,
+  url: string
+): Promise<{ readonly published: string; readonly killed: number }> => {
+  const published = join(folder, "published")
+  const args = [url, join(folder, "acknowledged"), published, String(total)]
+  let killed = 0
+  while ((await live(args, killed < kills ? someBatches() : undefined)) === "killed") killed += 1
+  return { published, killed }
+}
+
+const entries = Effect.flatMap(Journal.Journal, ({ read }) => Stream.runCollect(read(0)))
+
+const ascending = (numbers: ReadonlyArray<number>) =>
+  numbers.every((n, index) => index === 0 || n > (numbers[index - 1] ?? 0))
+
+const byAccount = <A>(items: ReadonlyArray<A>, account: (item: A) => string) => Map.groupBy(items, account)
+
+const numberOf = (id: string) => Number(/booked-(\d+)/.exec(id)?.[1])
+
+/** What must hold after all lives: nothing lost, order kept, each outcome once, every event published in order. */
+const judge = (published: string) =>
+  Effect.gen(function* () {
+    const before = yield* entries
+    const deliveries = before.filter(({ resolves }) => resolves === undefined)
+    assert.strictEqual(deliveries.length, total, "each event has one outcome")
+    assert.strictEqual(new Set(deliveries.map(({ id }) => id)).size, total, "of its own")
+    assert.deepStrictEqual(
+      before.map(({ position }) => position),
+      before.map((_, index) => index + 1),
+      "positions have no gaps"
+    )
+    for (const [account, own] of byAccount(deliveries, ({ key }) => key)) {
+      assert.isTrue(ascending(own.map(({ id }) => numberOf(id))), `${account} is in order`)
+      const bad = own.findIndex(({ id }) => Ledger.isBad(numberOf(id)))
+      const after = bad === -1 ? [] : own.slice(bad)
+      assert.isTrue(
+        after.every(({ outcome }) => outcome._tag === "Parked"),
+        `${account}: nothing passes what is parked`
+      )
+    }
+
+    const redriven = yield* DeadLetters.redriveAll(Ledger.ledger(true))
+    assert.deepStrictEqual(
+      redriven.filter(({ stopped }) => stopped !== undefined),
+      []
+    )
+    yield* Outbox.relay({ name: "ledger" })
+    const all = yield* entries
+    const handled = all.filter(({ outcome }) => outcome._tag === "Handled")
+    assert.strictEqual(handled.length, total, "and was handled once in the end")
+    for (const [account, own] of byAccount(handled, ({ key }) => key)) {
+      assert.isTrue(ascending(own.map(({ id }) => numberOf(id))), `${account} was handled in order`)
+      const state = yield* View.get(Ledger.balance, account)
+      assert.strictEqual(Option.getOrUndefined(state)?.bookings, own.length, `${account} was folded once`)
+    }
+
+    const lines = readFileSync(published, "utf8").trimEnd().split("\n")
+    const firsts = [...new Set(lines)]
+    assert.strictEqual(firsts.length, total, "every event was published")
+    for (const [account, own] of byAccount(firsts, (line) => line.split(" ")[0] ?? "")) {
+      assert.isTrue(ascending(own.map(numberOf)), `${account} was published in order`)
+    }
+    return lines.length - firsts.length
+  })
+
+describe(`a program that is killed ${kills} times in ${total} events`, () => {
+  const must = (store: string, address: (folder: string) => Promise<string>) =>
+    it.live(
+      `loses nothing, keeps order and has each outcome once, on ${store}`,
+      () =>
+        Effect.gen(function* () {
+          const folder = mkdtempSync(join(tmpdir(), "leat-crash-"))
+          const url = yield* Effect.promise(() => address(folder))
+          const { killed, published } = yield* Effect.promise(() => inTurn(folder, url))
+          assert.isAtLeast(killed, kills)
+          yield* judge(published).pipe(Effect.provide(Ledger.parts(url, published)))
+          rmSync(folder, { recursive: true })
+        }),
+      180_000
+    )
+
+  must("SQLite", async (folder) => `sqlite:${join(folder, "journal.sqlite")}`)
+  must("PostgreSQL", () => Database.create(inject("postgres").url))
+})
