@@ -46,8 +46,8 @@ export const start = (file: URL, nodeOptions: ReadonlyArray<string>): Subprocess
 export const answer = <Command>(work: (command: Command) => Promise<unknown>) => {
   process.on("message", (command: Command) => {
     work(command).then(
-      (result) => process.send?.({ result }),
-      (cause: unknown) => process.send?.({ failed: describe(cause) })
+      (result) => void (process.connected && process.send?.({ result })),
+      (cause: unknown) => void (process.connected && process.send?.({ failed: describe(cause) }))
     )
   })
   process.once("disconnect", () => process.exit(0))

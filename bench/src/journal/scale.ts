@@ -15,9 +15,9 @@ interface Size {
   readonly rebuild: Passed
 }
 
-const small = Number(process.env["SMALL"] ?? 10_000)
-const middle = Number(process.env["MIDDLE"] ?? 100_000)
-const large = Number(process.env["LARGE"] ?? 1_000_000)
+const small = 10_000
+const middle = 100_000
+const large = 1_000_000
 
 const sizesOf: Record<StoreName, ReadonlyArray<number>> = {
   memory: [small, middle],

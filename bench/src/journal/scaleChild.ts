@@ -44,9 +44,9 @@ export interface Passed {
   readonly resident: number
 }
 
-/** Different keys, and so states of the view. */
-const users = 10_000
-const commitSize = 5000
+/** Keys, and so states of the view: at least ten entries each, or most of a small journal's would be first ones. */
+const usersOf = (entries: number) => Math.min(10_000, entries / 10)
+const mostOfCommit = 5000
 const warmMilliseconds = 3000
 /** A short pass is repeated until so much time is measured. */
 const leastMilliseconds = 1500
@@ -68,6 +68,8 @@ const using = async <A>(address: Stores.Address, work: (runtime: Runtime) => Pro
 /** Commits of many keys with one entry each: what follows one another is of different keys, as in life. */
 const loadInto = async (runtime: Runtime, entries: number): Promise<number> => {
   const journal = await runtime.runPromise(Journal)
+  const users = usersOf(entries)
+  const commitSize = Math.min(mostOfCommit, users / 2)
   const next = Requests.feed(users, commitSize)
   const versions = new Map<string, number>()
   const commit = Effect.suspend(() => {

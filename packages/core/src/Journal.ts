@@ -115,7 +115,7 @@ export type JournaledOutcome =
  * @category models
  * @since 0.1.0
  */
-export type Source = Pick<Delivery.Delivery, "partition" | "position" | "partitionKey" | "arrival">
+export type Source = Pick<Delivery.Delivery, "partition" | "position" | "partitionKey" | "arrival" | "fault">
 
 /**
  * An entry to append.

@@ -22,6 +22,8 @@ const layer = (url: string, options: Partial<PostgresJournal.PostgresOptions> = 
 
 JournalSuite.suite("PostgreSQL", layer(await Database.create(server)), { timeout: 60_000 })
 
+JournalSuite.properties("PostgreSQL", layer(await Database.create(server)), { runs: 20 })
+
 describe("a database", () => {
   it("is made ready by whoever starts first, of ten that start at once", async () => {
     const url = await Database.create(server)
@@ -95,6 +97,21 @@ describe("positions", () => {
   })
 })
 
+describe("a subscriber", () => {
+  it("hears of what other programs commit without looking", async () => {
+    const url = await Database.create(server)
+    const [a, b] = [program(layer(url, { poll: "1 hour" })), program(layer(url, { poll: "1 hour" }))]
+    const heard = a.use((journal) => Stream.runCollect(Stream.take(journal.subscribe(0), 2)))
+    await b.use((journal) => journal.commit("w", [lane("a", 0, "1")]))
+    await b.use((journal) => Effect.andThen(Effect.sleep("300 millis"), journal.commit("w", [lane("a", 1, "2")])))
+    assert.deepStrictEqual(
+      (await heard).map(({ id }) => id),
+      ["1", "2"]
+    )
+    await Promise.all([a.stop(), b.stop()])
+  })
+})
+
 describe("commits that meet", () => {
   it("never wait for each other in a circle", { timeout: 60_000 }, async () => {
     const url = await Database.create(server)
@@ -103,7 +120,7 @@ describe("commits that meet", () => {
     const round = (writer: number, turn: number) =>
       use((journal) =>
         Effect.gen(function* () {
-          const mine = keys.toSorted(() => ((writer * 7 + turn) % 3) - 1)
+          const mine = (writer + turn) % 2 === 0 ? keys : keys.toReversed()
           const { heads } = yield* journal.open(
             "w",
             mine.map((key) => ({ key, deliveries: [] }))

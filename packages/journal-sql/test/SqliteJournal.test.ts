@@ -1,9 +1,7 @@
-import { execFile } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { promisify } from "node:util"
 
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as JournalSuite from "@leat/core/testing/JournalSuite"
@@ -23,6 +21,8 @@ const freshFile = () => join(folder, `${(unused += 1)}`, "journal.db")
 const on = (file: string, namespace?: string) => program(SqliteJournal.layer({ file, namespace, poll: 5 }))
 
 JournalSuite.suite("SQLite", SqliteJournal.layer({ file: freshFile() }))
+
+JournalSuite.properties("SQLite", SqliteJournal.layer({ file: freshFile() }), { runs: 20 })
 
 JournalSuite.suite("SQLite in memory", SqliteJournal.layer({ file: ":memory:" }))
 
@@ -61,20 +61,6 @@ describe("a SQLite file", () => {
       ]
     )
     await Promise.all([a.stop(), b.stop()])
-  })
-
-  it("is made by whoever starts first, of ten processes that start at once", { timeout: 60_000 }, async () => {
-    const file = freshFile()
-    const env = { ...process.env, DATABASE_URL: `sqlite:${file}` }
-    const start = () =>
-      promisify(execFile)(process.execPath, [join(import.meta.dirname, "start.ts")], { env, encoding: "utf8" })
-    const verdicts = (await Promise.all(Array.from({ length: 10 }, start))).flatMap(
-      ({ stdout }) => JSON.parse(stdout) as ReadonlyArray<{ readonly position: number }>
-    )
-    assert.deepStrictEqual(
-      verdicts.map(({ position }) => position).toSorted((a, b) => a - b),
-      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-    )
   })
 
   it("keeps namespaces apart: each has positions from 1, streams and parked entries of its own", async () => {
@@ -143,21 +129,6 @@ describe("a SQLite file that is not as it should be", () => {
     other.close()
     const error = await use((journal) => Effect.flip(Stream.runDrain(journal.read(0))))
     assert.deepStrictEqual([error.reason, error.operation], ["Corrupt", "read"])
-    await stop()
-  })
-
-  it("is busy where another one keeps it locked, and takes the commit afterwards", { timeout: 30_000 }, async () => {
-    const file = freshFile()
-    const { stop, use } = on(file)
-    await use(() => Effect.void)
-    const other = new DatabaseSync(file)
-    other.exec("BEGIN IMMEDIATE")
-    const commit = (journal: Parameters<Parameters<typeof use>[0]>[0]) => journal.commit("w", [lane("a", 0, "1")])
-    const error = await use((journal) => Effect.flip(commit(journal)))
-    assert.deepStrictEqual([error.reason, error.operation, error.retryable], ["Unavailable", "commit", true])
-    other.exec("ROLLBACK")
-    assert.deepStrictEqual(await use(commit), [{ position: 1 }])
-    other.close()
     await stop()
   })
 })

@@ -272,5 +272,6 @@ TransportSuite.suite(
         )
       }
     }).pipe(Effect.scoped),
-  HttpTransport.promises
+  HttpTransport.promises,
+  { faults: true }
 )

@@ -271,5 +271,5 @@ TransportSuite.suite(
       }).pipe(Effect.provide(KinesisClient.layer({ endpoint })))
     }).pipe(Effect.scoped, Effect.provide(EmbeddedKinesis.layer({ streams: [{ name: "suite", shards: 2 }] }))),
   KinesisLambda.promises,
-  { timeout: 20_000 }
+  { timeout: 20_000, faults: true }
 )

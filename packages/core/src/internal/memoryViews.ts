@@ -23,6 +23,8 @@ export interface MemoryViews {
 
 export const make = (): MemoryViews => {
   const views = new Map<string, Array<Generation>>()
+  // Never again the number of one that was dropped: who still holds that must not match.
+  let last = 0
 
   const generations = (view: ViewId): Array<Generation> => {
     const name = `${view.version}/${view.name}`
@@ -32,8 +34,7 @@ export const make = (): MemoryViews => {
   }
   const begin = (view: ViewId, serves: boolean): Generation => {
     const all = generations(view)
-    const generation = (all.at(-1)?.generation ?? 0) + 1
-    const begun = { worker: view.worker, generation, position: 0, serves, states: new Map<string, string>() }
+    const begun = { worker: view.worker, generation: (last += 1), position: 0, serves, states: new Map<string, string>() }
     views.set(`${view.version}/${view.name}`, [...all.filter((one) => one.serves), begun])
     return begun
   }

@@ -108,12 +108,12 @@ const drafts = (run: BatchRun, lane: Lane): ReadonlyArray<Draft> => {
 }
 
 const draft = (run: BatchRun, work: Work, outcome: JournaledOutcome): Draft => {
-  const { arrival, bytes, partition, partitionKey, position } = work.delivery
+  const { arrival, bytes, fault, partition, partitionKey, position } = work.delivery
   return {
     type: work.tag,
     id: work.id,
     eventVersion: work.version,
-    source: { partition, position, partitionKey, arrival },
+    source: { partition, position, partitionKey, arrival, fault },
     bytes,
     outcome,
     attempts: work.tried,

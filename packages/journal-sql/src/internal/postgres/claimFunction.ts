@@ -25,7 +25,7 @@ BEGIN
 END
 $$`
 
-/** Streams are locked by key, as commits lock them. */
+/** Streams are locked by id, as commits lock them. */
 export const settleFunction = `
 CREATE FUNCTION leat_settle_1(
   in_namespace int, in_worker text, published double precision[], returned double precision[]
@@ -42,10 +42,10 @@ BEGIN
       RETURNING o.stream
   )
   SELECT array_agg(gone.stream) INTO streams FROM gone;
-  PERFORM 1 FROM leat_streams s WHERE s.id = ANY (streams) ORDER BY s.key FOR NO KEY UPDATE;
+  PERFORM 1 FROM leat_streams s WHERE s.id = ANY (streams) ORDER BY s.id FOR NO KEY UPDATE;
   UPDATE leat_streams s SET unpublished = s.unpublished - g.count
     FROM (SELECT u.stream, count(*) AS count FROM unnest(streams) AS u (stream) GROUP BY u.stream) g
-    WHERE s.id = g.stream;
+    WHERE s.id = ANY (streams) AND s.id = g.stream;
   UPDATE leat_outbox o SET held_until = 0
     WHERE o.namespace = in_namespace AND o.worker = in_worker AND o.position = ANY (returned::bigint[]);
 END

@@ -1,7 +1,8 @@
 /**
  * The one write after a batch, whole on the server: one round trip, one transaction.
  *
- * **Locks**, in this order for everybody, so that no two commits wait for each other: streams by key, then the ticket.
+ * **Locks**, in this order for everybody, so that no two commits wait for each other: new streams by key, streams by id, the
+ * ticket.
  *
  * **The ticket** is the namespace's row with the last position. It is taken when nothing but the rows themselves is left
  * to write, and its lock lasts until the commit: so positions are given in the order of the commits, without gaps, and
@@ -9,7 +10,10 @@
  *
  * A lane is an index into the `l_` arrays, an entry into the `e_` arrays. `lanes` are the streams that stand where they are
  * expected, by lane; `NULL` for a conflict. That a delivery is recorded once is looked up while its stream is locked, so it
- * needs no unique index; the scalar subquery keeps the planner at one look into the index for each.
+ * needs no unique index.
+ *
+ * **Plans** must not depend on what the planner knows of tables that have just grown: a row is found by a scalar subquery or
+ * by `= ANY`, one look into an index each, and arrays are joined by hash.
  */
 export const commitFunction = `
 CREATE FUNCTION leat_commit_1(
@@ -22,9 +26,10 @@ CREATE FUNCTION leat_commit_1(
   e_worker_version text[], e_steps text[], e_resolves double precision[]
 ) RETURNS double precision[]
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
 AS $$
 DECLARE
+  ids bigint[];
   lanes bigint[];
   offsets bigint[];
   stands boolean[];
@@ -42,19 +47,23 @@ BEGIN
       ON CONFLICT DO NOTHING;
   END IF;
 
-  WITH locked AS MATERIALIZED (
-    SELECT l.lane, s.id, s.version
+  ids := ARRAY(
+    SELECT (
+        SELECT s.id FROM leat_streams s WHERE s.namespace = in_namespace AND s.worker = in_worker AND s.key = l.key
+      )
       FROM unnest(l_key) WITH ORDINALITY AS l (key, lane)
-      JOIN leat_streams s ON s.namespace = in_namespace AND s.worker = in_worker AND s.key = l.key
-      ORDER BY s.key
-      FOR NO KEY UPDATE OF s
+      ORDER BY l.lane
+  );
+
+  WITH locked AS MATERIALIZED (
+    SELECT s.id, s.version FROM leat_streams s WHERE s.id = ANY (ids) ORDER BY s.id FOR NO KEY UPDATE
   )
   SELECT
       array_agg(CASE WHEN locked.version = l.expected THEN locked.id END ORDER BY l.lane),
       array_agg(coalesce(locked.version, 0) = l.expected ORDER BY l.lane)
     INTO lanes, stands
-    FROM unnest(l_expected) WITH ORDINALITY AS l (expected, lane)
-    LEFT JOIN locked ON locked.lane = l.lane;
+    FROM unnest(ids, l_expected) WITH ORDINALITY AS l (id, expected, lane)
+    LEFT JOIN locked ON locked.id = l.id;
 
   SELECT array_agg(DISTINCT e.lane) INTO again
     FROM unnest(e_lane, e_digest, e_type, e_event_id, e_resolves) AS e (lane, digest, type, event_id, resolves)
@@ -84,7 +93,7 @@ BEGIN
         parked = s.parked + l.parked,
         unpublished = s.unpublished + l.unpublished
       FROM unnest(lanes, l_count, l_parked, l_unpublished) AS l (stream, count, parked, unpublished)
-      WHERE s.id = l.stream AND l.count > 0;
+      WHERE s.id = ANY (lanes) AND s.id = l.stream AND l.count > 0;
 
     IF 0 < ANY (l_resolving) THEN
       WITH gone AS (
@@ -94,12 +103,12 @@ BEGIN
               FROM unnest(e_lane, e_resolves, e_outcome) AS e (lane, resolves, outcome)
               WHERE e.resolves IS NOT NULL AND e.outcome <> 'Parked' AND lanes[e.lane] IS NOT NULL
           ) r
-          WHERE p.stream = r.stream AND p.position = r.position
+          WHERE p.stream = ANY (lanes) AND p.stream = r.stream AND p.position = r.position
           RETURNING p.stream
       )
       UPDATE leat_streams s SET parked = s.parked - g.count
         FROM (SELECT gone.stream, count(*) AS count FROM gone GROUP BY gone.stream) g
-        WHERE s.id = g.stream;
+        WHERE s.id = ANY (lanes) AND s.id = g.stream;
     END IF;
   END IF;
 

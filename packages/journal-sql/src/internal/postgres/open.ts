@@ -10,15 +10,16 @@ import { ints, numbers, texts } from "./parameters.ts"
 import { decode } from "./Store.ts"
 import type { Store } from "./Store.ts"
 
-/** Lanes and deliveries count from 1; lane 0 has the worker's totals. */
+/** By lane; of known deliveries the number, from 1, among all that were asked for. */
 interface Row {
-  readonly lane: number
-  readonly delivery: number | null
-  readonly version: number | null
-  readonly parked: number | null
-  readonly unpublished: number | null
-  readonly outcome: string | null
-  readonly detail: string | null
+  readonly versions: ReadonlyArray<number | null> | null
+  readonly parked: ReadonlyArray<number | null> | null
+  readonly unpublished: ReadonlyArray<number | null> | null
+  readonly known: ReadonlyArray<number> | null
+  readonly outcomes: ReadonlyArray<string> | null
+  readonly details: ReadonlyArray<string | null> | null
+  readonly all_parked: number
+  readonly all_unpublished: number
 }
 
 export const open = (
@@ -39,37 +40,38 @@ export const open = (
       texts(deliveries.map(({ type }) => EscapedText.encode(type))),
       texts(deliveries.map(({ id }) => EscapedText.encode(id)))
     ])
-    return Effect.flatMap(rows, (found) => decode("open", () => opened(lanes, found)))
+    return Effect.flatMap(rows, ([row]) =>
+      row === undefined ? Effect.die("a function gave no row") : decode("open", () => opened(lanes, row))
+    )
   })
 
-interface MutableHead {
-  version: number
-  parked: number
-  unpublished: number
-  known: Array<JournaledOutcome | undefined> | undefined
-}
+type Known = Array<JournaledOutcome | undefined>
 
-const opened = (lanes: ReadonlyArray<LaneRequest>, rows: ReadonlyArray<Row>): Opened => {
-  const heads = lanes.map((): MutableHead => ({ version: 0, parked: 0, unpublished: 0, known: undefined }))
-  const firsts = firstDeliveries(lanes)
-  let totals = { parked: 0, unpublished: 0 }
-  for (const { delivery, detail, lane, outcome, parked, unpublished, version } of rows) {
-    const head = heads[lane - 1]
-    if (head === undefined) totals = { parked: parked ?? 0, unpublished: unpublished ?? 0 }
-    else if (delivery === null || outcome === null) {
-      head.version = version ?? 0
-      head.parked = parked ?? 0
-      head.unpublished = unpublished ?? 0
-    } else {
-      head.known ??= Array.from({ length: lanes[lane - 1]?.deliveries.length ?? 0 })
-      head.known[delivery - 1 - (firsts[lane - 1] ?? 0)] = StoredOutcome.read(outcome, detail)
-    }
+const opened = (lanes: ReadonlyArray<LaneRequest>, row: Row): Opened => {
+  const known = knownOf(lanes, row)
+  return {
+    heads: lanes.map((_, lane): Head => ({
+      version: row.versions?.[lane] ?? 0,
+      parked: row.parked?.[lane] ?? 0,
+      unpublished: row.unpublished?.[lane] ?? 0,
+      known: known.get(lane)
+    })),
+    parked: row.all_parked,
+    unpublished: row.all_unpublished
   }
-  return { heads: heads satisfies ReadonlyArray<Head>, ...totals }
 }
 
-/** How many deliveries the lanes before each have. */
-const firstDeliveries = (lanes: ReadonlyArray<LaneRequest>): ReadonlyArray<number> => {
-  let before = 0
-  return lanes.map(({ deliveries }) => (before += deliveries.length) - deliveries.length)
+/** By lane; a lane of which nothing is known has none. */
+const knownOf = (lanes: ReadonlyArray<LaneRequest>, row: Row): ReadonlyMap<number, Known> => {
+  const known = new Map<number, Known>()
+  if (row.known === null) return known
+  const places = lanes.flatMap(({ deliveries }, lane) => deliveries.map((_, index) => ({ lane, index })))
+  for (const [found, delivery] of row.known.entries()) {
+    const place = places[delivery - 1]
+    if (place === undefined) continue
+    const ofLane = known.get(place.lane) ?? Array.from({ length: lanes[place.lane]?.deliveries.length ?? 0 })
+    ofLane[place.index] = StoredOutcome.read(row.outcomes?.[found] ?? "", row.details?.[found] ?? null)
+    known.set(place.lane, ofLane)
+  }
+  return known
 }
