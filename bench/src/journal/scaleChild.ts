@@ -22,11 +22,11 @@ export interface Load {
   readonly entries: number
 }
 
-/** A journal to read, and a small one to compare it with; one in memory is loaded first. */
+/** A journal to read, and a smaller one to compare it with; one in memory is loaded first. */
 export interface Pass {
   readonly what: "replay" | "rebuild"
   readonly journal: Load
-  readonly small: Load
+  readonly smaller: Load
 }
 
 export interface Loaded {
@@ -37,8 +37,8 @@ export interface Passed {
   /** The middle one of the passes. */
   readonly entriesPerSecond: number
   readonly cpuPerEntry: number
-  /** Entries a second over those of the small journal, right before and after in the same process. */
-  readonly overSmall: number
+  /** Entries a second over those of the smaller journal, right before and after in the same process. */
+  readonly overSmaller: number
   /** Most seen during the passes, in MB. */
   readonly heap: number
   readonly resident: number
@@ -108,25 +108,25 @@ const passes: Record<Pass["what"], (entries: number) => Effect.Effect<void, Jour
     )
 }
 
-const pass = ({ journal, small, what }: Pass): Promise<Passed> =>
-  using(small.address, async (smallRuntime) => {
-    await prepare(smallRuntime, small)
-    const ofSmall = (milliseconds: number) =>
-      repeat(milliseconds, () => measure(() => smallRuntime.runPromise(passes[what](small.entries))))
-    await ofSmall(warmMilliseconds)
+const pass = ({ journal, smaller, what }: Pass): Promise<Passed> =>
+  using(smaller.address, async (smallerRuntime) => {
+    await prepare(smallerRuntime, smaller)
+    const ofSmaller = (milliseconds: number) =>
+      repeat(milliseconds, () => measure(() => smallerRuntime.runPromise(passes[what](smaller.entries))))
+    await ofSmaller(warmMilliseconds)
     return using(journal.address, async (runtime) => {
       await prepare(runtime, journal)
       globalThis.gc?.()
       const memory = new Memory()
       const watched = Effect.updateService(passes[what](journal.entries), Journal, memory.watching)
-      const before = await ofSmall(leastMilliseconds)
+      const before = await ofSmaller(leastMilliseconds)
       const took = await repeat(leastMilliseconds, () => measure(() => runtime.runPromise(watched)))
-      const after = await ofSmall(leastMilliseconds)
+      const after = await ofSmaller(leastMilliseconds)
       const rate = rateOf(took, journal)
       return {
         entriesPerSecond: rate,
         cpuPerEntry: median(took.map(({ cpu }) => cpu / journal.entries)),
-        overSmall: rate / rateOf([...before, ...after], small),
+        overSmaller: rate / rateOf([...before, ...after], smaller),
         heap: memory.heap / 1e6,
         resident: memory.resident / 1e6
       }

@@ -51,6 +51,8 @@ export interface PostgresOptions {
   readonly maxConnections?: number | undefined
   /** How long a connection may take. Default 5 s. */
   readonly connectTimeout?: Duration.Input | undefined
+  /** How long a statement may take before the journal counts as unavailable. Default 10 s. */
+  readonly timeout?: Duration.Input | undefined
   /** How often subscribers look in case a notification was lost. Default 1 s. */
   readonly poll?: Duration.Input | undefined
   /** Name in `pg_stat_activity`. Default `"leat"`. */
@@ -85,7 +87,8 @@ export const layer = (options: PostgresOptions): Layer.Layer<Journal, JournalErr
 
 const openStore = (options: PostgresOptions): Effect.Effect<Store, JournalError, Scope.Scope> =>
   Effect.gen(function* () {
-    const connection = yield* Connection.make(configOf(options), yield* addressOf(options.url))
+    const timeout = Duration.toMillis(options.timeout ?? "10 seconds")
+    const connection = yield* Connection.make(configOf(options), yield* addressOf(options.url), timeout)
     yield* Migrations.migrate(connection)
     const namespace = yield* namespaceNumber(connection, options.namespace ?? "default")
     return { connection, namespace, bell: Bell.make(), inline: yield* Projection.Inline }

@@ -1,5 +1,6 @@
 /** A program that is killed again and again (SIGKILL) in the middle of its work, on a real store each. */
 import { spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,6 +13,7 @@ import * as Outbox from "@leat/core/Outbox"
 import * as View from "@leat/core/View"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { inject } from "vitest"
 
@@ -23,26 +25,29 @@ const kills = 20
 
 const program = join(import.meta.dirname, "crash/program.ts")
 
-/** One life of the program: killed after so many batches, or left to end where that is `undefined`. */
-const live = (args: ReadonlyArray<string>, batches: number | undefined): Promise<"killed" | "done"> =>
-  new Promise((resolve, reject) => {
+const start = (args: ReadonlyArray<string>, onBatch: (child: ChildProcess, batches: number) => void) =>
+  new Promise<NodeJS.Signals | number | null>((resolve) => {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], {
       stdio: ["ignore", "pipe", "inherit"]
     })
-    let seen = 0
+    let batches = 0
     createInterface({ input: child.stdout }).on("line", (line) => {
-      if (line.startsWith("at ") && (seen += 1) === batches) child.kill("SIGKILL")
+      if (line.startsWith("at ")) onBatch(child, (batches += 1))
     })
-    child.once("close", (code, signal) => {
-      if (signal === "SIGKILL") resolve("killed")
-      else if (code === 0) resolve("done")
-      else reject(new Error(`the program ended with ${code ?? signal}`))
-    })
+    child.once("close", (code, signal) => resolve(signal ?? code))
   })
+
+/** One life of the program: killed after so many batches, or left to end where that is `undefined`. */
+const live = async (args: ReadonlyArray<string>, last: number | undefined): Promise<"killed" | "done"> => {
+  const end = await start(args, (child, batches) => void (batches === last && child.kill("SIGKILL")))
+  if (end !== "SIGKILL" && end !== 0) throw new Error(`the program ended with ${end}`)
+  return end === 0 ? "done" : "killed"
+}
 
 /** A few batches at most, so that twenty lives don't end the work; which moment of a batch it is, is up to the scheduler. */
 const someBatches = () => 1 + Math.floor(Math.random() * 24)
 
+/** Lives until the work is done. */
 const inTurn = async (
   folder: string,
   url: string
@@ -61,10 +66,12 @@ const ascending = (numbers: ReadonlyArray<number>) =>
 
 const byAccount = <A>(items: ReadonlyArray<A>, account: (item: A) => string) => Map.groupBy(items, account)
 
+const linesOf = (file: string) => readFileSync(file, "utf8").trimEnd().split("\n")
+
 const numberOf = (id: string) => Number(/booked-(\d+)/.exec(id)?.[1])
 
 /** What must hold after all lives: nothing lost, order kept, each outcome once, every event published in order. */
-const judge = (published: string) =>
+const judge = (published: string, total: number) =>
   Effect.gen(function* () {
     const before = yield* entries
     const deliveries = before.filter(({ resolves }) => resolves === undefined)
@@ -90,7 +97,11 @@ const judge = (published: string) =>
       redriven.filter(({ stopped }) => stopped !== undefined),
       []
     )
-    yield* Outbox.relay({ name: "ledger" })
+    // What a program held when it was killed is another one's when the hold has passed.
+    yield* Effect.repeat(Outbox.relay({ name: "ledger" }), {
+      until: () => linesOf(published).length >= total && new Set(linesOf(published)).size === total,
+      schedule: Schedule.spaced("500 millis")
+    }).pipe(Effect.timeoutOption(2 * Journal.outboxHold))
     const all = yield* entries
     const handled = all.filter(({ outcome }) => outcome._tag === "Handled")
     assert.strictEqual(handled.length, total, "and was handled once in the end")
@@ -100,7 +111,7 @@ const judge = (published: string) =>
       assert.strictEqual(Option.getOrUndefined(state)?.bookings, own.length, `${account} was folded once`)
     }
 
-    const lines = readFileSync(published, "utf8").trimEnd().split("\n")
+    const lines = linesOf(published)
     const firsts = [...new Set(lines)]
     assert.strictEqual(firsts.length, total, "every event was published")
     for (const [account, own] of byAccount(firsts, (line) => line.split(" ")[0] ?? "")) {
@@ -119,7 +130,7 @@ describe(`a program that is killed ${kills} times in ${total} events`, () => {
           const url = yield* Effect.promise(() => address(folder))
           const { killed, published } = yield* Effect.promise(() => inTurn(folder, url))
           assert.isAtLeast(killed, kills)
-          yield* judge(published).pipe(Effect.provide(Ledger.parts(url, published)))
+          yield* judge(published, total).pipe(Effect.provide(Ledger.parts(url, published)))
           rmSync(folder, { recursive: true })
         }),
       180_000
@@ -127,4 +138,32 @@ describe(`a program that is killed ${kills} times in ${total} events`, () => {
 
   must("SQLite", async (folder) => `sqlite:${join(folder, "journal.sqlite")}`)
   must("PostgreSQL", () => Database.create(inject("postgres").url))
+})
+
+describe("a program that stood still while another one did its work", () => {
+  it.live(
+    "commits nothing of it a second time when it goes on",
+    () =>
+      Effect.gen(function* () {
+        const events = 3_000
+        const folder = mkdtempSync(join(tmpdir(), "leat-zombie-"))
+        const url = yield* Effect.promise(() => Database.create(inject("postgres").url))
+        const published = join(folder, "published")
+        // Each with a note of its own of how far it came: as two that take themselves for the owner of a shard.
+        const argsOf = (name: string) => [url, join(folder, name), published, String(events)]
+        yield* Effect.promise(async () => {
+          let zombie: ChildProcess | undefined
+          const ended = start(argsOf("zombie"), (child, batches) => {
+            if (batches === 8) void (zombie = child).kill("SIGSTOP")
+          })
+          while (zombie === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+          assert.strictEqual(await live(argsOf("successor"), undefined), "done")
+          zombie.kill("SIGCONT")
+          assert.strictEqual(await ended, 0)
+        })
+        yield* judge(published, events).pipe(Effect.provide(Ledger.parts(url, published)))
+        rmSync(folder, { recursive: true })
+      }),
+    120_000
+  )
 })

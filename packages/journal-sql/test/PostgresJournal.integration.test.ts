@@ -210,11 +210,37 @@ describe("a server", () => {
   })
 })
 
+describe("a server that stands still", () => {
+  it("is unavailable after the timeout, and used again when it goes on", { timeout: 60_000 }, async () => {
+    const own = await PostgresServer.start()
+    const { stop, use } = program(layer(own.url, { timeout: "500 millis", maxConnections: 2 }))
+    await use((journal) => journal.commit("w", [lane("a", 0, "1")]))
+    own.freeze()
+    for (let tried = 0; tried < 4; tried++) {
+      const asked = performance.now()
+      const error = await use((journal) => Effect.flip(journal.commit("w", [lane("a", 1, "2")])))
+      assert.deepStrictEqual([error.reason, error.operation, error.retryable], ["Unavailable", "commit", true])
+      assert.isBelow(performance.now() - asked, 3_000)
+    }
+    own.thaw()
+    const settle = () => use((journal) => Effect.exit(journal.commit("w", [lane("a", 1, "2")])))
+    // What was given up may have been made when the server went on: then it is a conflict, and never twice.
+    while ((await settle())._tag !== "Success") await new Promise((resolve) => setTimeout(resolve, 100))
+    const heads = await use((journal) => journal.open("w", [{ key: "a", deliveries: [{ type: "Tested", id: "2" }] }]))
+    assert.deepStrictEqual(
+      heads.heads.map(({ known, version }) => [version, known?.[0]?._tag]),
+      [[2, "Handled"]]
+    )
+    await stop()
+    await own.stop()
+  })
+})
+
 /** A commit of somebody whose transaction ends when he likes. */
 const slowCommit = `SELECT leat_commit_1(
   1, 'w', 15000,
   ARRAY['slow'], ARRAY[NULL]::text[], ARRAY[0], ARRAY[1], ARRAY[0], ARRAY[0], ARRAY[0], ARRAY[false],
   ARRAY[1], ARRAY[1], ARRAY[1], ARRAY['Tested'], ARRAY['1'], ARRAY['0'], ARRAY['1'], ARRAY[''], ARRAY[0],
   ARRAY['\\x']::bytea[], ARRAY['Handled'], ARRAY[NULL]::text[], ARRAY[1], ARRAY[1], ARRAY[NULL]::text[],
-  ARRAY[NULL]::text[], ARRAY[NULL]::double precision[]
+  ARRAY[1], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::double precision[]
 )`

@@ -22,6 +22,8 @@ export interface EntryRow {
   readonly attempts: number
   readonly duration: number
   readonly worker_version: string | null
+  readonly event_version: number | null
+  readonly fault: string | null
   readonly steps: string | null
   readonly resolves: number | null
   readonly at: number
@@ -30,7 +32,7 @@ export interface EntryRow {
 
 /** The columns of `e` (entries) and `s` (streams) that make an {@link EntryRow}, but for the position. */
 export const columns = `s.worker, s.key, e.version, e.type, e.event_id, e.partition, e.source_position, e.partition_key,
-  e.arrival, e.bytes, e.outcome, e.detail, e.attempts, e.duration, e.worker_version, e.steps, e.resolves, e.at, e.compacted`
+  e.arrival, e.bytes, e.outcome, e.detail, e.attempts, e.duration, e.worker_version, e.event_version, e.fault, e.steps, e.resolves, e.at, e.compacted`
 
 const nothing = new Uint8Array()
 
@@ -46,13 +48,15 @@ export const toEntry = (row: EntryRow): Entry => ({
     partition: EscapedText.decode(row.partition),
     position: EscapedText.decode(row.source_position),
     partitionKey: EscapedText.decode(row.partition_key),
-    arrival: row.arrival
+    arrival: row.arrival,
+    ...(row.fault === null ? undefined : { fault: EscapedText.decode(row.fault) })
   },
   bytes: row.bytes ?? nothing,
   outcome: StoredOutcome.read(row.outcome, row.detail),
   attempts: row.attempts,
   duration: row.duration,
   workerVersion: row.worker_version === null ? undefined : EscapedText.decode(row.worker_version),
+  ...(row.event_version === null ? undefined : { eventVersion: row.event_version }),
   ...(row.steps === null ? undefined : { steps: JSON.parse(row.steps) as { readonly [name: string]: unknown } }),
   ...(row.resolves === null ? undefined : { resolves: row.resolves }),
   at: row.at,

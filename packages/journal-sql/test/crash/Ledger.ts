@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs"
 
 import * as Delivery from "@leat/core/Delivery"
 import * as Event from "@leat/core/Event"
-import * as Journal from "@leat/core/Journal"
+import type * as Journal from "@leat/core/Journal"
 import * as Projection from "@leat/core/Projection"
 import * as Publisher from "@leat/core/Publisher"
 import * as Step from "@leat/core/Step"

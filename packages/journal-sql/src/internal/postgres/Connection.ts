@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 
-import type * as Fault from "../fault.ts"
+import * as Fault from "../fault.ts"
 import * as PostgresError from "./postgresError.ts"
 
 /** Where statements go: a session of its own, or any of the pool. */
@@ -28,8 +28,37 @@ export interface Connection extends Session {
   readonly pool: PgPool.PgPool
 }
 
-/** `address`: host, port and database, for messages. */
-export const make = (config: PgPool.Config, address: string): Effect.Effect<Connection, JournalError, Scope.Scope> =>
+/**
+ * Gives up after a while. A server that stands still keeps the driver waiting also for an interruption, so the statement is
+ * left to a fiber of its own: it holds its session until the server answers or the connection is found dead. A commit that
+ * was given up may have been made; compare-and-set makes trying it again safe.
+ */
+const bounded =
+  (timeout: number, address: string, operation: Fault.Operation) =>
+  <A>(self: Effect.Effect<A, JournalError>): Effect.Effect<A, JournalError> =>
+    Effect.callback<A, JournalError>((resume) => {
+      const fiber = Effect.runFork(self)
+      const alarm = setTimeout(() => {
+        // First the answer: a fiber that ends at once answers too.
+        resume(Fault.fault(operation, "Unavailable", `${address} did not answer within ${timeout} ms`))
+        fiber.interruptUnsafe()
+      }, timeout)
+      fiber.addObserver((exit) => {
+        clearTimeout(alarm)
+        resume(exit)
+      })
+      return Effect.sync(() => {
+        clearTimeout(alarm)
+        fiber.interruptUnsafe()
+      })
+    })
+
+/** `address`: host, port and database, for messages; `timeout`: milliseconds for a statement. */
+export const make = (
+  config: PgPool.Config,
+  address: string,
+  timeout: number
+): Effect.Effect<Connection, JournalError, Scope.Scope> =>
   Effect.gen(function* () {
     const fail = (operation: Fault.Operation) => (error: SqlError) =>
       PostgresError.toJournalError(operation, error, address)
@@ -38,9 +67,15 @@ export const make = (config: PgPool.Config, address: string): Effect.Effect<Conn
       use: <A>(f: (session: PgConnection.PgConnection) => Effect.Effect<A, SqlError>) => Effect.Effect<A, SqlError>
     ): Session => ({
       query: <Row>(operation: Fault.Operation, sql: string, values?: ReadonlyArray<unknown>) =>
-        Effect.mapBoth(
-          use((session) => session.query(sql, values)),
-          { onFailure: fail(operation), onSuccess: ({ rows }) => rows as ReadonlyArray<Row> }
+        bounded(
+          timeout,
+          address,
+          operation
+        )(
+          Effect.mapBoth(
+            use((session) => session.query(sql, values)),
+            { onFailure: fail(operation), onSuccess: ({ rows }) => rows as ReadonlyArray<Row> }
+          )
         )
     })
     return {
@@ -59,6 +94,9 @@ export const make = (config: PgPool.Config, address: string): Effect.Effect<Conn
     }
   })
 
+/** A program that was stopped in the middle holds locks: the server ends it, so that the others go on. */
+const leaveNobodyWaiting = "SET LOCAL idle_in_transaction_session_timeout = '10s'"
+
 const inTransaction = <A>(
   session: Session,
   operation: Fault.Operation,
@@ -66,7 +104,7 @@ const inTransaction = <A>(
 ): Effect.Effect<A, JournalError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.andThen(
-      session.query(operation, "BEGIN"),
+      Effect.andThen(session.query(operation, "BEGIN"), session.query(operation, leaveNobodyWaiting)),
       Effect.flatMap(Effect.exit(restore(body(session))), (exit) =>
         Exit.isSuccess(exit)
           ? Effect.as(session.query(operation, "COMMIT"), exit.value)

@@ -77,9 +77,11 @@ interface Answer {
   readonly positions: ReadonlyArray<number | null> | null
 }
 
-const parameterCount = 28
+const parameterCount = 30
 
 const call = `SELECT leat_commit_1(${Array.from({ length: parameterCount }, (_, index) => `$${index + 1}`).join(", ")}) AS positions`
+
+const encoded = (text: string | undefined) => (text === undefined ? null : EscapedText.encode(text))
 
 /** In the order of the function's parameters. */
 const parametersOf = (lanes: ReadonlyArray<LaneCommit>): ReadonlyArray<unknown> => {
@@ -107,7 +109,9 @@ const parametersOf = (lanes: ReadonlyArray<LaneCommit>): ReadonlyArray<unknown> 
     texts(entries.map(({ outcome }) => StoredOutcome.detailOf(outcome))),
     ints(entries.map(({ attempts }) => attempts)),
     numbers(entries.map(({ duration }) => duration)),
-    texts(entries.map(({ workerVersion }) => (workerVersion === undefined ? null : EscapedText.encode(workerVersion)))),
+    texts(entries.map(({ workerVersion }) => encoded(workerVersion))),
+    ints(entries.map(({ eventVersion }) => eventVersion ?? null)),
+    texts(entries.map(({ source }) => encoded(source.fault))),
     texts(entries.map(({ steps }) => (steps === undefined ? null : JSON.stringify(steps)))),
     numbers(entries.map(({ resolves }) => resolves ?? null))
   ]

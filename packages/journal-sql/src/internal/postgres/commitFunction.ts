@@ -23,7 +23,7 @@ CREATE FUNCTION leat_commit_1(
   e_lane int[], e_seq int[], e_digest double precision[], e_type text[], e_event_id text[],
   e_partition text[], e_source_position text[], e_partition_key text[], e_arrival double precision[],
   e_bytes bytea[], e_outcome text[], e_detail text[], e_attempts int[], e_duration double precision[],
-  e_worker_version text[], e_steps text[], e_resolves double precision[]
+  e_worker_version text[], e_event_version int[], e_fault text[], e_steps text[], e_resolves double precision[]
 ) RETURNS double precision[]
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
@@ -121,18 +121,19 @@ BEGIN
 
     INSERT INTO leat_entries (
         namespace, position, stream, version, digest, at, resolves, arrival, duration, attempts, type, event_id, outcome,
-        worker_version, partition, source_position, partition_key, detail, steps, bytes
+        worker_version, event_version, fault, partition, source_position, partition_key, detail, steps, bytes
       )
       SELECT
           in_namespace, base + offsets[e.lane] + e.seq, lanes[e.lane], l_expected[e.lane]::bigint + e.seq, e.digest::bigint, instant,
           e.resolves::bigint, e.arrival, e.duration, e.attempts, e.type, e.event_id, e.outcome, e.worker_version,
-          e.partition, e.source_position, e.partition_key, e.detail, e.steps, e.bytes
+          e.event_version, e.fault, e.partition, e.source_position, e.partition_key, e.detail, e.steps, e.bytes
         FROM unnest(
             e_lane, e_seq, e_digest, e_type, e_event_id, e_partition, e_source_position, e_partition_key, e_arrival,
-            e_bytes, e_outcome, e_detail, e_attempts, e_duration, e_worker_version, e_steps, e_resolves
+            e_bytes, e_outcome, e_detail, e_attempts, e_duration, e_worker_version, e_event_version, e_fault, e_steps,
+            e_resolves
           ) AS e (
             lane, seq, digest, type, event_id, partition, source_position, partition_key, arrival,
-            bytes, outcome, detail, attempts, duration, worker_version, steps, resolves
+            bytes, outcome, detail, attempts, duration, worker_version, event_version, fault, steps, resolves
           )
         WHERE lanes[e.lane] IS NOT NULL;
 

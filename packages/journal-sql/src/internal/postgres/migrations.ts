@@ -47,6 +47,8 @@ const tables: ReadonlyArray<string> = [
     event_id text COLLATE "C" NOT NULL,
     outcome text NOT NULL,
     worker_version text,
+    event_version int,
+    fault text,
     partition text NOT NULL,
     source_position text NOT NULL,
     partition_key text NOT NULL,

@@ -78,7 +78,7 @@ const addParked = "INSERT INTO leat_parked (stream, place) VALUES (?, ?)"
 const addOutbox = "INSERT INTO leat_outbox (place, namespace, worker, stream, held_until) VALUES (?, ?, ?, ?, ?)"
 
 const columns = `place, stream, version, digest, at, resolves, type, event_id, outcome, attempts, duration,
-  worker_version, partition, source_position, partition_key, arrival, detail, steps, bytes`
+  worker_version, event_version, fault, partition, source_position, partition_key, arrival, detail, steps, bytes`
 
 const width = columns.split(",").length
 
@@ -160,7 +160,7 @@ class Batch {
   }
 
   #row(draft: Draft, place: number, stream: number, version: number): void {
-    const { attempts, bytes, duration, id, outcome, resolves, source, steps, type, workerVersion } = draft
+    const { attempts, bytes, duration, eventVersion, id, outcome, resolves, source, steps, type, workerVersion } = draft
     this.#rows.push(
       place,
       stream,
@@ -174,6 +174,8 @@ class Batch {
       attempts,
       duration,
       workerVersion === undefined ? null : EscapedText.encode(workerVersion),
+      eventVersion ?? null,
+      source.fault === undefined ? null : EscapedText.encode(source.fault),
       EscapedText.encode(source.partition),
       EscapedText.encode(source.position),
       EscapedText.encode(source.partitionKey),

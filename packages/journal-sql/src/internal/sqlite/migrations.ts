@@ -43,6 +43,8 @@ const steps: ReadonlyArray<string> = [
     attempts INTEGER NOT NULL,
     duration REAL NOT NULL,
     worker_version TEXT,
+    event_version INTEGER,
+    fault TEXT,
     partition TEXT NOT NULL,
     source_position TEXT NOT NULL,
     partition_key TEXT NOT NULL,

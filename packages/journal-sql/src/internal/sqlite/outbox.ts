@@ -6,10 +6,13 @@ import * as EscapedText from "../escapedText.ts"
 import * as Entries from "./entries.ts"
 import type { Store } from "./Store.ts"
 
-const oldest = `SELECT place FROM leat_outbox o
-  WHERE namespace = ? AND worker = ?
-    AND NOT EXISTS (SELECT 1 FROM leat_outbox h WHERE h.stream = o.stream AND h.held_until > ?)
-  ORDER BY place LIMIT ?`
+/** Whole streams, in the order in which they were given back; those that never were come first. */
+const waiting = `SELECT o.place FROM leat_outbox o
+  JOIN (
+    SELECT stream, max(held_until) AS tried, min(place) AS first FROM leat_outbox
+      WHERE namespace = ? AND worker = ? GROUP BY stream HAVING max(held_until) <= ?
+  ) s ON s.stream = o.stream
+  ORDER BY s.tried, s.first, o.place LIMIT ?`
 
 const hold = "UPDATE leat_outbox SET held_until = ? WHERE place IN (SELECT value FROM json_each(?))"
 
@@ -19,7 +22,7 @@ export const claim = (store: Store, worker: string, limit: number): ReadonlyArra
   return db.write(() => {
     const now = store.now()
     const places = db
-      .all<{ readonly place: number }>(oldest, namespace, EscapedText.encode(worker), now, limit)
+      .all<{ readonly place: number }>(waiting, namespace, EscapedText.encode(worker), now, limit)
       .map(({ place }) => place)
     if (places.length > 0) db.run(hold, now + outboxHold, JSON.stringify(places))
     return Entries.at(store, places)
@@ -30,10 +33,10 @@ const remove = "DELETE FROM leat_outbox WHERE place = ? AND namespace = ? AND wo
 
 const lower = "UPDATE leat_streams SET unpublished = unpublished - 1 WHERE id = ?"
 
-const release = "UPDATE leat_outbox SET held_until = 0 WHERE place = ? AND namespace = ? AND worker = ?"
+const release = "UPDATE leat_outbox SET held_until = ? WHERE place = ? AND namespace = ? AND worker = ?"
 
 export const settle = (
-  { base, db, namespace }: Store,
+  { base, db, namespace, now }: Store,
   worker: string,
   published: ReadonlyArray<number>,
   returned: ReadonlyArray<number>
@@ -45,6 +48,6 @@ export const settle = (
       const waiting = db.get<{ readonly stream: number }>(remove, base + position, namespace, name)
       if (waiting !== undefined) db.run(lower, waiting.stream)
     }
-    for (const position of returned) db.run(release, base + position, namespace, name)
+    for (const position of returned) db.run(release, now(), base + position, namespace, name)
   })
 }
