@@ -20,11 +20,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 
 /** What the service is built on. */
-export type Parts =
-  | Recommender.Recommender
-  | Recommendations.Recommendations
-  | CacheStore.CacheStore
-  | Journal.Journal
+export type Parts = Recommender.Recommender | Recommendations.Recommendations | CacheStore.CacheStore | Journal.Journal
 
 const recommender = Effect.flatMap(Recommender.Recommender, (one) => one.recommend({ user_id: 1, top_n: 1 }))
 

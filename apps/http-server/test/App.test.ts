@@ -156,7 +156,9 @@ const stream = () => {
       Effect.sync(() => {
         if (state.up) published.push(...envelopes)
         return envelopes.map(() =>
-          state.up ? Exit.void : Exit.fail(new PublishError({ reason: "Unavailable", message: "down", retryable: true }))
+          state.up
+            ? Exit.void
+            : Exit.fail(new PublishError({ reason: "Unavailable", message: "down", retryable: true }))
         )
       })
   }

@@ -34,7 +34,9 @@ const { metafile } = await build({
 })
 
 const kilobytes = (files: Iterable<string>) =>
-  (Array.from(files, (file) => metafile.outputs[file]?.bytes ?? 0).reduce((sum, bytes) => sum + bytes, 0) / 1024).toFixed(0)
+  (
+    Array.from(files, (file) => metafile.outputs[file]?.bytes ?? 0).reduce((sum, bytes) => sum + bytes, 0) / 1024
+  ).toFixed(0)
 
 /** What is loaded with a file: those that it imports at once, and what they do. */
 const loaded = (file: string, found = new Set([file])): ReadonlySet<string> => {

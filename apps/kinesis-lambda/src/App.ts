@@ -14,6 +14,10 @@ import * as Logger from "effect/Logger"
  */
 export const App = Recommendations.layerConfig.pipe(
   Layer.provide([Http.layerConfig(), StoreConfig.layerConfig({ withoutEndpoint: "fail" })]),
-  Layer.provideMerge([RequestEvents.layerConfig, RecommendationTelemetry.layer(), JournalConfig.layerConfig({ withoutUrl: "none" })]),
+  Layer.provideMerge([
+    RequestEvents.layerConfig,
+    RecommendationTelemetry.layer(),
+    JournalConfig.layerConfig({ withoutUrl: "none" })
+  ]),
   Layer.provideMerge(Logger.layer([Logger.consoleJson]))
 )

@@ -30,7 +30,10 @@ const client = Layer.unwrap(
 /** `POST /requests` puts on the stream what the Lambda reads. */
 const queue = RequestIntake.layer(KinesisPublisher.make({ stream: Lambda.stream, codec: RequestIntake.codec }))
 
-const service = serviceConfig.pipe(Layer.provide([cached, queue]), Layer.provide([Engine.layerConfig, JournalHome.layer]))
+const service = serviceConfig.pipe(
+  Layer.provide([cached, queue]),
+  Layer.provide([Engine.layerConfig, JournalHome.layer])
+)
 
 export const System = Lambda.layer.pipe(
   Layer.provideMerge(service),

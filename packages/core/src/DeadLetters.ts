@@ -150,7 +150,12 @@ export const inspect = (
     const tries = yield* Stream.runCollect(
       Stream.filter(journal.read(first.position, { worker, keys: [key] }), (entry) => entry.resolves !== undefined)
     )
-    return entries.map((entry) => letterOf(entry, tries.filter(({ resolves }) => resolves === entry.position)))
+    return entries.map((entry) =>
+      letterOf(
+        entry,
+        tries.filter(({ resolves }) => resolves === entry.position)
+      )
+    )
   })
 
 /** The last attempt says why it waits now. */
@@ -186,11 +191,7 @@ interface Pace {
 
 const unhurried: Pace = { lot: pageSize, before: () => Effect.void }
 
-const redriveAt = <R>(
-  worker: Worker<R>,
-  key: string,
-  pace: Pace
-): Effect.Effect<Redriven, JournalError, R | Journal> =>
+const redriveAt = <R>(worker: Worker<R>, key: string, pace: Pace): Effect.Effect<Redriven, JournalError, R | Journal> =>
   Effect.gen(function* () {
     const journal = yield* Journal
     let settled = 0
@@ -317,7 +318,12 @@ export const discard = (
     while (true) {
       const waiting = yield* journal.parked(worker, { key })
       if (waiting.length === 0) return discarded
-      discarded += yield* resolve(worker, key, waiting.map(({ position }) => position), options.reason)
+      discarded += yield* resolve(
+        worker,
+        key,
+        waiting.map(({ position }) => position),
+        options.reason
+      )
     }
   })
 

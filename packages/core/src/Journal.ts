@@ -316,7 +316,8 @@ export const layerMemory: Layer.Layer<Journal> = Layer.effect(
       parked: (worker, filter) => Effect.sync(() => memory.parked(worker, filter)),
       outbox: {
         claim: (worker, limit) => Effect.sync(() => memory.claim(worker, limit ?? 100, now())),
-        settle: (worker, { published, returned }) => Effect.sync(() => memory.settle(worker, published, returned, now()))
+        settle: (worker, { published, returned }) =>
+          Effect.sync(() => memory.settle(worker, published, returned, now()))
       },
       views: memory.views,
       prune: (cutoffs) => Effect.sync(() => memory.prune(cutoffs))
@@ -334,9 +335,9 @@ const pages = (memory: MemoryJournal.MemoryJournal, from: number, filter: Filter
   })
 
 const follow = (memory: MemoryJournal.MemoryJournal, from: number, filter: Filter | undefined) =>
-  Stream.unfold(from, (cursor) =>
-    Effect.map(memory.moved(cursor), (last) => memory.page(cursor, last, filter))
-  ).pipe(Stream.flattenIterable)
+  Stream.unfold(from, (cursor) => Effect.map(memory.moved(cursor), (last) => memory.page(cursor, last, filter))).pipe(
+    Stream.flattenIterable
+  )
 
 const noJournal = Effect.fail(
   new JournalError({

@@ -171,4 +171,5 @@ export const layer = (
     )
   )
 
-const waits = (worker: string, reason: string) => Effect.logWarning(`events of ${worker} wait to be published: ${reason}`)
+const waits = (worker: string, reason: string) =>
+  Effect.logWarning(`events of ${worker} wait to be published: ${reason}`)

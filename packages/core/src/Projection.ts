@@ -123,7 +123,8 @@ export const make = <State, Encoded>(
  */
 export const touched = (projection: Any, entries: ReadonlyArray<Entry>): ReadonlyArray<string> => {
   const keys = new Set<string>()
-  for (const entry of entries) if (concerns(projection, entry)) for (const key of projection.keysOf(entry)) keys.add(key)
+  for (const entry of entries)
+    if (concerns(projection, entry)) for (const key of projection.keysOf(entry)) keys.add(key)
   return [...keys]
 }
 

@@ -18,7 +18,7 @@ import type { Rerun } from "./internal/kernel/rerun.ts"
 import { Journal } from "./Journal.ts"
 import type { Entry, JournaledOutcome, JournalError } from "./Journal.ts"
 import * as Lanes from "./Lanes.ts"
-import * as Outcome from "./Outcome.ts"
+import type * as Outcome from "./Outcome.ts"
 import type { Worker } from "./Worker.ts"
 
 /**

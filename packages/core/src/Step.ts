@@ -117,7 +117,9 @@ const record = <A, E>(
   schema: Schema.Codec<A, unknown> | undefined
 ): void => {
   if (Exit.isSuccess(exit)) {
-    recorder.record(name, { value: schema === undefined ? exit.value : Schema.encodeSync(Schema.toCodecJson(schema))(exit.value) })
+    recorder.record(name, {
+      value: schema === undefined ? exit.value : Schema.encodeSync(Schema.toCodecJson(schema))(exit.value)
+    })
     return
   }
   for (const reason of exit.cause.reasons) {
@@ -135,7 +137,9 @@ const fieldsOf = (error: unknown): unknown =>
 
 const plainFields = (error: object): object =>
   Object.fromEntries(
-    Object.entries(error).filter(([, value]) => value === null || ["string", "number", "boolean"].includes(typeof value))
+    Object.entries(error).filter(
+      ([, value]) => value === null || ["string", "number", "boolean"].includes(typeof value)
+    )
   )
 
 const answer = <A, E>(
@@ -150,8 +154,6 @@ const answer = <A, E>(
   // Recorded from an E.
   if ("error" in recalled) return Exit.fail(recalled.error as E)
   return Exit.succeed(
-    schema === undefined
-      ? (recalled.value as A)
-      : Schema.decodeUnknownSync(Schema.toCodecJson(schema))(recalled.value)
+    schema === undefined ? (recalled.value as A) : Schema.decodeUnknownSync(Schema.toCodecJson(schema))(recalled.value)
   )
 }

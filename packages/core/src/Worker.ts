@@ -303,24 +303,21 @@ const defaultCodec = (events: ReadonlyArray<Event.Any>): Codec.Codec => {
   return first !== undefined && others.length === 0 ? Codec.jsonOrCloudEvents(first) : Codec.cloudEvents()
 }
 
-const environmentOf: Effect.Effect<Environment, never, Journal> = Effect.map(
-  Effect.context<Journal>(),
-  (context) => {
-    const journal = Context.get(context, Journal)
-    return {
-      context,
-      clock: Context.get(context, Clock.Clock),
-      journal,
-      failure: Context.get(context, FailurePolicy),
-      retry: Context.get(context, HandlerRetry),
-      publisher: Context.get(context, Publisher),
-      sink: journal.durable ? undefined : Context.get(context, DeadLetterSink),
-      readers: Context.get(context, Readers),
-      refuseMismatch: Context.get(context, KeyMismatch) === "refuse",
-      startBy: Context.get(context, Deadline.Deadline) - Deadline.reserve
-    }
+const environmentOf: Effect.Effect<Environment, never, Journal> = Effect.map(Effect.context<Journal>(), (context) => {
+  const journal = Context.get(context, Journal)
+  return {
+    context,
+    clock: Context.get(context, Clock.Clock),
+    journal,
+    failure: Context.get(context, FailurePolicy),
+    retry: Context.get(context, HandlerRetry),
+    publisher: Context.get(context, Publisher),
+    sink: journal.durable ? undefined : Context.get(context, DeadLetterSink),
+    readers: Context.get(context, Readers),
+    refuseMismatch: Context.get(context, KeyMismatch) === "refuse",
+    startBy: Context.get(context, Deadline.Deadline) - Deadline.reserve
   }
-)
+})
 
 /** For runs that write nothing: it parks and records steps as a durable one, and is never asked. */
 const blank = Journal.of({ ...none, durable: true })

@@ -526,7 +526,14 @@ describe("Worker", () => {
       const broken = Journal.Journal.of({
         ...(yield* Journal.Journal),
         commit: () =>
-          Effect.fail(new Journal.JournalError({ operation: "commit", reason: "Unavailable", message: "disk full", retryable: true }))
+          Effect.fail(
+            new Journal.JournalError({
+              operation: "commit",
+              reason: "Unavailable",
+              message: "disk full",
+              retryable: true
+            })
+          )
       })
       const { worker } = scripted()
       const error = yield* Effect.flip(

@@ -152,11 +152,11 @@ describe("a program that stood still while another one did its work", () => {
         // Each with a note of its own of how far it came: as two that take themselves for the owner of a shard.
         const argsOf = (name: string) => [url, join(folder, name), published, String(events)]
         yield* Effect.promise(async () => {
-          let zombie: ChildProcess | undefined
+          const stopped = Promise.withResolvers<ChildProcess>()
           const ended = start(argsOf("zombie"), (child, batches) => {
-            if (batches === 8) void (zombie = child).kill("SIGSTOP")
+            if (batches === 8 && child.kill("SIGSTOP")) stopped.resolve(child)
           })
-          while (zombie === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+          const zombie = await stopped.promise
           assert.strictEqual(await live(argsOf("successor"), undefined), "done")
           zombie.kill("SIGCONT")
           assert.strictEqual(await ended, 0)

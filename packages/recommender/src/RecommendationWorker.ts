@@ -25,9 +25,7 @@ export const recommendations = Worker.make("recommendations", {
   handle: {
     *RecommendationRequested(request, meta) {
       const recommendations = yield* Recommendations.Recommendations
-      const served = yield* Step.run(meta, "ranking", () =>
-        recommendations.forUser(request.user_id, request.top_n)
-      )
+      const served = yield* Step.run(meta, "ranking", () => recommendations.forUser(request.user_id, request.top_n))
       return RecommendationServed.make({ ...served, request_id: request.request_id })
     }
   }

@@ -7,7 +7,7 @@ import * as Codec from "@leat/core/Codec"
 import type { Publisher } from "@leat/core/Publisher"
 import * as Worker from "@leat/core/Worker"
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 import { RecommendationRequested } from "./RecommendationRequested.ts"

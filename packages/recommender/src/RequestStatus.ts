@@ -112,9 +112,7 @@ export const servedBy = (outcome: JournaledOutcome): typeof ServedPayload.Type |
  */
 export const timeOf = (entry: Entry): string => DateTime.formatIso(DateTime.makeUnsafe(entry.at))
 
-const become = (
-  outcome: JournaledOutcome
-): Pick<RequestStatus, "status" | "recommendations" | "source" | "reason"> => {
+const become = (outcome: JournaledOutcome): Pick<RequestStatus, "status" | "recommendations" | "source" | "reason"> => {
   if (outcome._tag === "Parked") return { status: "parked", reason: outcome.reason }
   if (outcome._tag === "Skipped") return { status: "skipped", reason: outcome.reason }
   const served = servedBy(outcome)

@@ -221,7 +221,15 @@ describe("KinesisLambda", () => {
       const broken = Layer.succeed(Journal.Journal, {
         ...({} as Journal.Journal["Service"]),
         durable: true,
-        open: () => Effect.fail(new Journal.JournalError({ operation: "open", reason: "Unavailable", message: "disk full", retryable: true }))
+        open: () =>
+          Effect.fail(
+            new Journal.JournalError({
+              operation: "open",
+              reason: "Unavailable",
+              message: "disk full",
+              retryable: true
+            })
+          )
       })
       const lambda = KinesisLambda.make(scripted(), broken)
       assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(order("a1"), order("b1")))), [sequence(0)])

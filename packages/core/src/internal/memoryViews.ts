@@ -34,15 +34,19 @@ export const make = (): MemoryViews => {
   }
   const begin = (view: ViewId, serves: boolean): Generation => {
     const all = generations(view)
-    const begun = { worker: view.worker, generation: (last += 1), position: 0, serves, states: new Map<string, string>() }
+    const begun = {
+      worker: view.worker,
+      generation: (last += 1),
+      position: 0,
+      serves,
+      states: new Map<string, string>()
+    }
     views.set(`${view.version}/${view.name}`, [...all.filter((one) => one.serves), begun])
     return begun
   }
   const serving = (view: ViewId): Generation | undefined => generations(view).find((one) => one.serves)
   const find = (view: ViewId, generation: number | undefined): Generation | undefined =>
-    generation === undefined
-      ? serving(view)
-      : generations(view).find((one) => one.generation === generation)
+    generation === undefined ? serving(view) : generations(view).find((one) => one.generation === generation)
   const standing = ({ generation, position }: Generation): Standing => ({ generation, position })
 
   const advance = (view: ViewId, from: Standing, to: number, rows: ReadonlyArray<Projection.Row>): boolean => {

@@ -43,11 +43,7 @@ type Response = HttpServerResponse.HttpServerResponse
  */
 export const accept = (
   timeout: Duration.Input
-): Effect.Effect<
-  Response,
-  HttpServerError.HttpServerError,
-  HttpServerRequest.HttpServerRequest | Journal.Journal
-> =>
+): Effect.Effect<Response, HttpServerError.HttpServerError, HttpServerRequest.HttpServerRequest | Journal.Journal> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     if (!Question.isJson(request.headers["content-type"])) return Answer.unsupported
@@ -68,7 +64,8 @@ export const accept = (
 
 /** What a caller may leave out is filled in, so that the journal and the stream have a whole request. */
 const completed = Effect.fnUntraced(function* (body: unknown) {
-  if (typeof body !== "object" || body === null || Array.isArray(body)) return encoder.encode(JSON.stringify(body ?? null))
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    return encoder.encode(JSON.stringify(body ?? null))
   const request_id = randomUUID()
   const timestamp = DateTime.formatIso(yield* DateTime.now)
   return encoder.encode(JSON.stringify({ request_id, timestamp, ...body }))

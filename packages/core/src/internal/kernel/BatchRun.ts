@@ -1,6 +1,6 @@
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
@@ -204,7 +204,11 @@ export interface Held {
 }
 
 const full = Outcome.failed(
-  Cause.fail({ _tag: "DeadLettersFull", message: "too many events wait parked: redrive or discard some", retryable: true }),
+  Cause.fail({
+    _tag: "DeadLettersFull",
+    message: "too many events wait parked: redrive or discard some",
+    retryable: true
+  }),
   true
 )
 

@@ -8,11 +8,8 @@ import * as Random from "effect/Random"
  * A context in which time stands and chance is a function of a seed: what a replay runs a handler in, so that it is the same
  * twice.
  */
-export const determined = (
-  context: Context.Context<never>,
-  at: number,
-  seed: string
-): Context.Context<never> => Context.add(Context.add(context, Clock.Clock, new StandingClock(at)), Random.Random, random(seed))
+export const determined = (context: Context.Context<never>, at: number, seed: string): Context.Context<never> =>
+  Context.add(Context.add(context, Clock.Clock, new StandingClock(at)), Random.Random, random(seed))
 
 /** Nothing waits in a replay: what slept then has slept. */
 class StandingClock implements Clock.Clock {

@@ -11,7 +11,8 @@ import type { BatchRun } from "./BatchRun.ts"
  */
 export const relay = (run: BatchRun): Effect.Effect<void> => {
   const { journal, publisher } = run.environment
-  if (!journal.durable || publisher === undefined || (run.held.length === 0 && run.unpublished === 0)) return Effect.void
+  if (!journal.durable || publisher === undefined || (run.held.length === 0 && run.unpublished === 0))
+    return Effect.void
   const worker = run.definition.name
   const sending = Effect.gen(function* () {
     const sent = run.held.length === 0 ? nothing : yield* Outbox.send(journal, publisher, worker, run.held)
