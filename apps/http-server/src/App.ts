@@ -2,6 +2,7 @@
 import * as StoreConfig from "@leat/cache-redis/StoreConfig"
 import * as CacheStore from "@leat/core/CacheStore"
 import type * as Journal from "@leat/core/Journal"
+import * as Retention from "@leat/core/Retention"
 import * as JournalConfig from "@leat/journal-sql/JournalConfig"
 import * as Recommendations from "@leat/recommender/Recommendations"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
@@ -84,6 +85,8 @@ const kinesis = async (stream: string): Promise<Layer.Layer<never, Config.Config
   )
 }
 
+const journal = Retention.layerConfig.pipe(Layer.provideMerge(JournalConfig.layerConfig({ withoutUrl: "none" })))
+
 const announce = Layer.effectDiscard(
   Effect.flatMap(HttpService.HttpService, ({ url }) =>
     Effect.logInfo(`recommendations at ${url}, documented at ${url}/docs`)
@@ -96,7 +99,7 @@ const checked = Layer.effectDiscard(Config.all([HttpService.address, Recommendat
 /** The whole program from its environment: the engine in this process, the cache, the service. */
 export const App = announce.pipe(
   Layer.provide(serviceConfig),
-  Layer.provide([cached, queue, JournalConfig.layerConfig({ withoutUrl: "none" })]),
+  Layer.provide([cached, queue, journal]),
   Layer.provide(Engine.layerConfig),
   Layer.provide(RequestEvents.layerConfig),
   Layer.provide(checked)

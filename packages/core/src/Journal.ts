@@ -11,7 +11,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -156,7 +155,7 @@ export interface Entry extends Draft {
   readonly version: number
   /** Epoch milliseconds of the commit. */
   readonly at: number
-  /** Its bytes, steps and emitted events were dropped by {@link prune}; its outcome is still known. */
+  /** Its bytes, steps and emitted events were dropped by a pruning; its outcome is still known. */
   readonly compacted: boolean
 }
 
@@ -380,35 +379,6 @@ export const none: Journal["Service"] = {
  * @since 0.1.0
  */
 export const layerNone: Layer.Layer<Journal> = Layer.succeed(Journal, none)
-
-/**
- * How long entries are kept.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Retention {
-  /** Age from which an entry loses its bytes, steps and emitted events. Default: never. */
-  readonly compactAfter?: Duration.Input | undefined
-  /** Age from which an entry is forgotten; longer than any transport redelivers. Default: never. */
-  readonly forgetAfter?: Duration.Input | undefined
-}
-
-/**
- * Removes what is old and needed by nothing: see {@link Cutoffs}.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const prune = (retention: Retention): Effect.Effect<Pruned, JournalError, Journal> =>
-  Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    const before = (age: Duration.Input | undefined) => (age === undefined ? undefined : now - Duration.toMillis(age))
-    return yield* (yield* Journal).prune({
-      compactBefore: before(retention.compactAfter),
-      forgetBefore: before(retention.forgetAfter)
-    })
-  })
 
 /**
  * The entry's bytes as a delivery: for redrives and replays.

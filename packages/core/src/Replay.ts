@@ -6,7 +6,8 @@
  * unless it is asked to write corrections. Entries are run in commit order, one page in memory at a time.
  *
  * **Gotchas.** What a handler does outside of a step is really done, and what it read there may differ: `Step.run` is the
- * border. Old payloads pass the upcasters of today's events, as they would on a redelivery.
+ * border, for the time too: the recorded run saw the real clock. Old payloads pass the upcasters of today's events, as they
+ * would on a redelivery; `meta.attempt` is 1.
  *
  * @since 0.1.0
  */
@@ -82,6 +83,38 @@ const pageSize = 200
 
 /**
  * Runs a worker over a range of what it did before, and reports what it would do otherwise today.
+ *
+ * **Example** (What a discount would have changed)
+ *
+ * ```ts
+ * import * as Delivery from "@leat/core/Delivery"
+ * import * as Event from "@leat/core/Event"
+ * import * as Journal from "@leat/core/Journal"
+ * import * as Replay from "@leat/core/Replay"
+ * import * as Worker from "@leat/core/Worker"
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ *
+ * const film = Schema.Struct({ film: Schema.String, cents: Schema.Int })
+ * const Ordered = Event.make("Ordered", { payload: film, key: (order) => order.film, id: (order) => order.film })
+ * const Billed = Event.make("Billed", { payload: film, key: (bill) => bill.film, id: (bill) => bill.film })
+ * const till = (price: (cents: number) => number) =>
+ *   Worker.make("till", {
+ *     events: [Ordered],
+ *     handle: { Ordered: (order) => Effect.succeed(Billed.make({ ...order, cents: price(order.cents) })) }
+ *   })
+ * const orders = Delivery.ofEvent(Ordered, [
+ *   { film: "Heat", cents: 990 },
+ *   { film: "Ran", cents: 1_490 }
+ * ])
+ * const program = Effect.gen(function* () {
+ *   yield* till((cents) => cents).process(orders)
+ *   return yield* Replay.run(till((cents) => Math.min(cents, 1_290)))
+ * })
+ * const report = await Effect.runPromise(Effect.provide(program, Journal.layerMemory))
+ *
+ * Replay.describe(report)[0] // => "this code changes 1 of 2 outcomes"
+ * ```
  *
  * @category combinators
  * @since 0.1.0

@@ -77,6 +77,42 @@ export interface ViewStore {
 /**
  * The state of a key in the view that serves.
  *
+ * **Example** (A count of what was greeted)
+ *
+ * ```ts
+ * import * as Delivery from "@leat/core/Delivery"
+ * import * as Event from "@leat/core/Event"
+ * import * as Journal from "@leat/core/Journal"
+ * import * as Projection from "@leat/core/Projection"
+ * import * as View from "@leat/core/View"
+ * import * as Worker from "@leat/core/Worker"
+ * import * as Effect from "effect/Effect"
+ * import * as Option from "effect/Option"
+ * import * as Schema from "effect/Schema"
+ *
+ * const name = Schema.Struct({ name: Schema.String, day: Schema.Int })
+ * const Met = Event.make("Met", { payload: name, key: (met) => met.name, id: (met) => `${met.name}-${met.day}` })
+ * const greeter = Worker.make("greeter", { events: [Met], handle: { Met: () => Effect.void } })
+ * const visits = Projection.make("visits", {
+ *   version: 1,
+ *   worker: "greeter",
+ *   state: Schema.Int,
+ *   keys: (entry) => [entry.key],
+ *   fold: (count) => (count ?? 0) + 1
+ * })
+ * const met = Delivery.ofEvent(Met, [
+ *   { name: "ann", day: 1 },
+ *   { name: "ann", day: 2 }
+ * ])
+ * const program = Effect.gen(function* () {
+ *   yield* greeter.process(met)
+ *   yield* View.catchUp(visits)
+ *   return yield* View.get(visits, "ann")
+ * })
+ *
+ * Option.getOrThrow(await Effect.runPromise(Effect.provide(program, Journal.layerMemory))) // => 2
+ * ```
+ *
  * @category combinators
  * @since 0.1.0
  */

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Journal from "@leat/core/Journal"
 import * as Projection from "@leat/core/Projection"
+import * as Retention from "@leat/core/Retention"
 import * as View from "@leat/core/View"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -327,13 +328,13 @@ describe("retention", () => {
       yield* View.catchUp(seen)
       yield* append("a", 0, "1", "2")
       yield* Effect.sleep(5)
-      assert.deepStrictEqual(yield* Journal.prune({ forgetAfter: 1 }), { compacted: 0, forgotten: 0 })
+      assert.deepStrictEqual(yield* Retention.prune({ forgetAfter: 1 }), { compacted: 0, forgotten: 0 })
       yield* View.catchUp(seen)
-      assert.deepStrictEqual(yield* Journal.prune({ forgetAfter: "1 hour", compactAfter: 1 }), {
+      assert.deepStrictEqual(yield* Retention.prune({ forgetAfter: "1 hour", compactAfter: 1 }), {
         compacted: 2,
         forgotten: 0
       })
-      assert.deepStrictEqual(yield* Journal.prune({ forgetAfter: 1 }), { compacted: 0, forgotten: 2 })
+      assert.deepStrictEqual(yield* Retention.prune({ forgetAfter: 1 }), { compacted: 0, forgotten: 2 })
       assert.deepStrictEqual(yield* Stream.runCollect((yield* Journal.Journal).read(0)), [])
       assert.deepStrictEqual(yield* stateOf(seen, "a"), ["1", "2"])
     }).pipe(memory)

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Event from "@leat/core/Event"
 import type { Entry, JournaledOutcome } from "@leat/core/Journal"
 import * as Projection from "@leat/core/Projection"
 import * as Undecodable from "@leat/core/Undecodable"
@@ -96,13 +97,8 @@ const { codec } = RequestEvents.make({ maxTopN: 1_000 })
  * @category getters
  * @since 0.1.0
  */
-export const servedBy = (outcome: JournaledOutcome): typeof ServedPayload.Type | undefined => {
-  if (outcome._tag !== "Handled") return undefined
-  const envelope = outcome.emitted.find(({ type }) => type === RecommendationServed.tag)
-  if (envelope === undefined) return undefined
-  const payload = RecommendationServed.decode(envelope.data, envelope.version)
-  return Result.isSuccess(payload) ? payload.success : undefined
-}
+export const servedBy = (outcome: JournaledOutcome): typeof ServedPayload.Type | undefined =>
+  Event.emittedBy(RecommendationServed, outcome)[0]
 
 /**
  * When an entry was committed, RFC 3339.
