@@ -39,7 +39,7 @@ export const describe = (context: Context.Context<Journal>): ReadonlyArray<strin
 }
 
 const publishing = (durable: boolean, publisher: boolean): string => {
-  if (!publisher) return "no publisher: emitted events are dropped"
+  if (!publisher) return `no publisher: emitted events ${durable ? "stay in the journal" : "are dropped"}`
   return durable
     ? "emitted events are committed with their outcome and published afterwards, under stable ids"
     : "emitted events are published before the acknowledgement, under stable ids"
