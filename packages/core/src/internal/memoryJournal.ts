@@ -173,6 +173,14 @@ const free = ({ outbox }: WorkerState, now: number): number => {
   return total
 }
 
+/** A lane that commits; `names` are those of its deliveries. */
+interface Taken {
+  readonly lane: LaneCommit
+  readonly stream: StreamState
+  readonly first: number
+  readonly names: ReadonlyArray<string>
+}
+
 /** What a commit will write: decided first, written when nothing can go wrong any more. */
 class Plan {
   readonly state: State
@@ -180,7 +188,7 @@ class Plan {
   readonly worker: WorkerState
   readonly now: number
   readonly entries: Array<Entry> = []
-  readonly lanes: Array<{ readonly lane: LaneCommit; readonly stream: StreamState; readonly first: number }> = []
+  readonly lanes: Array<Taken> = []
 
   constructor(state: State, name: string, now: number) {
     this.state = state
@@ -191,46 +199,75 @@ class Plan {
 
   take(lane: LaneCommit): Verdict {
     const stream = this.state.stream(this.worker, lane.key)
-    if (stream.version !== lane.expected || repeats(stream, lane)) return "conflict"
+    if (stream.version !== lane.expected) return "conflict"
+    const names = lane.entries.map(({ id, type }) => deliveryName(type, id))
+    if (repeats(stream, lane, names)) return "conflict"
     const first = this.state.last + this.entries.length + 1
-    lane.entries.forEach((draft, index) => {
-      const place = { position: first + index, worker: this.name, key: lane.key, version: stream.version + index + 1 }
-      this.entries.push({ ...draft, ...place, at: this.now, compacted: false })
-    })
-    this.lanes.push({ lane, stream, first })
+    for (let index = 0; index < lane.entries.length; index++) {
+      const draft = lane.entries[index]
+      if (draft !== undefined) this.entries.push(this.entry(lane.key, draft, first + index, stream.version + index + 1))
+    }
+    this.lanes.push({ lane, stream, first, names })
     return { position: first }
   }
 
+  /** Spelled out: a spread of the draft costs as much as all the rest of a commit. */
+  entry(key: string, draft: Draft, position: number, version: number): Entry {
+    return {
+      type: draft.type,
+      id: draft.id,
+      eventVersion: draft.eventVersion,
+      source: draft.source,
+      bytes: draft.bytes,
+      outcome: draft.outcome,
+      attempts: draft.attempts,
+      duration: draft.duration,
+      workerVersion: draft.workerVersion,
+      steps: draft.steps,
+      resolves: draft.resolves,
+      position,
+      worker: this.name,
+      key,
+      version,
+      at: this.now,
+      compacted: false
+    }
+  }
+
   apply(): void {
-    for (const { first, lane, stream } of this.lanes) {
+    for (const taken of this.lanes) {
+      const { first, lane, names, stream } = taken
       stream.version += lane.entries.length
-      lane.entries.forEach((draft, index) => this.note(lane, stream, draft, first + index))
+      for (let index = 0; index < lane.entries.length; index++) {
+        const draft = lane.entries[index]
+        if (draft === undefined) continue
+        stream.known.set(names[index] ?? "", draft.outcome)
+        this.note(lane, stream, draft, first + index)
+      }
     }
     for (const entry of this.entries) this.state.entries.push(entry)
     this.state.last += this.entries.length
   }
 
-  note(lane: LaneCommit, stream: StreamState, { id, outcome, resolves, type }: Draft, position: number): void {
+  note({ outbox }: LaneCommit, stream: StreamState, { outcome, resolves }: Draft, position: number): void {
     const { worker } = this
-    stream.known.set(deliveryName(type, id), outcome)
     if (resolves === undefined && outcome._tag === "Parked") {
       stream.parked.add(position)
       worker.parked += 1
     } else if (resolves !== undefined && outcome._tag !== "Parked" && stream.parked.delete(resolves)) worker.parked -= 1
-    if (lane.outbox === undefined || outcome._tag !== "Handled" || outcome.emitted.length === 0) return
+    if (outbox === undefined || outcome._tag !== "Handled" || outcome.emitted.length === 0) return
     stream.unpublished += 1
-    worker.outbox.set(position, { stream, until: lane.outbox === "hold" ? this.now + this.state.hold : 0 })
+    worker.outbox.set(position, { stream, until: outbox === "hold" ? this.now + this.state.hold : 0 })
   }
 }
 
-/** A delivery is recorded once; what comes of it later points at it. */
-const repeats = (stream: StreamState, { entries }: LaneCommit): boolean => {
-  const names = new Set<string>()
-  return entries.some(({ id, resolves, type }) => {
-    if (resolves !== undefined) return false
-    const name = deliveryName(type, id)
-    const repeated = stream.known.has(name) || names.has(name)
-    if (entries.length > 1) names.add(name)
+/** A delivery is recorded once, also inside a lane; what comes of it later points at it. */
+const repeats = (stream: StreamState, { entries }: LaneCommit, names: ReadonlyArray<string>): boolean => {
+  const own = names.length > 1 ? new Set<string>() : undefined
+  return names.some((name, index) => {
+    if (entries[index]?.resolves !== undefined) return false
+    const repeated = stream.known.has(name) || own?.has(name) === true
+    own?.add(name)
     return repeated
   })
 }
