@@ -13,7 +13,7 @@ import { reportChannel } from "./coldChild.ts"
 import * as Cores from "./Cores.ts"
 import type { Gate } from "./Gate.ts"
 import { inTurn, shuffled, times } from "./inTurn.ts"
-import { lambdaBundle } from "./leatApp.ts"
+import { lambdaBundle, loadedFiles } from "./leatApp.ts"
 import { programs as registry } from "./Program.ts"
 import type { ProgramName } from "./Program.ts"
 import { median, smallest } from "./statistics.ts"
@@ -84,7 +84,8 @@ const bundle = async (program: ProgramName, folder: string): Promise<Bundle> => 
     logLevel: "error"
   })
   // Leat's file is only the bench's loader; what counts is the bundle that it loads.
-  const content = await readFile(program === "leat" ? (lambdaBundle() ?? file) : file)
+  const loaded = program === "leat" ? [...loadedFiles(lambdaBundle() ?? file)] : [file]
+  const content = Buffer.concat(await Promise.all(loaded.map((one) => readFile(one))))
   return { program, file, bytes: content.length, gzippedBytes: gzipSync(content).length }
 }
 

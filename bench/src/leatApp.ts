@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 import type { Surroundings } from "./Program.ts"
@@ -22,6 +23,16 @@ export const buildLambda = () => {
 /** Where the bundle that is deployed lies, if it was built; `LEAT_LAMBDA_BUNDLE` names another one. */
 export const lambdaBundle = (): string | undefined =>
   [process.env["LEAT_LAMBDA_BUNDLE"], ...bundles].find((path) => path !== undefined && existsSync(path))
+
+/** The bundle and the files that it imports at once; those of a journal come when one is asked for. */
+export const loadedFiles = (file: string, found = new Set<string>()): ReadonlySet<string> => {
+  found.add(file)
+  for (const [, name = ""] of readFileSync(file, "utf8").matchAll(/\b(?:from|import)\s*"(\.\/[\w-]+\.mjs)"/g)) {
+    const imported = join(dirname(file), name)
+    if (!found.has(imported)) loadedFiles(imported, found)
+  }
+  return found
+}
 
 /** The module whose `handler` is measured: the bundle, since that is what runs on AWS, else the app's source. */
 export const lambdaModule = () => lambdaBundle() ?? `${lambda}/src/main.ts`

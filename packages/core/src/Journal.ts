@@ -276,7 +276,10 @@ export class Journal extends Context.Service<
     readonly durable: boolean
     /** One read. */
     readonly open: (worker: string, lanes: ReadonlyArray<LaneRequest>) => Effect.Effect<Opened, JournalError>
-    /** One write, in one transaction. The verdict at `i` belongs to `lanes[i]`; lanes have different keys. */
+    /**
+     * One write, in one transaction. The verdict at `i` belongs to `lanes[i]`; lanes have different keys. A lane that
+     * records a delivery which is recorded already, or twice, is a conflict.
+     */
     readonly commit: (
       worker: string,
       lanes: ReadonlyArray<LaneCommit>
