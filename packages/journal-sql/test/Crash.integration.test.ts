@@ -120,7 +120,8 @@ const judge = (published: string, total: number) =>
     return lines.length - firsts.length
   })
 
-describe(`a program that is killed ${kills} times in ${total} events`, () => {
+// Side by side: half of their time they wait for what a killed program held.
+describe.concurrent(`a program that is killed ${kills} times in ${total} events`, () => {
   const must = (store: string, address: (folder: string) => Promise<string>) =>
     it.live(
       `loses nothing, keeps order and has each outcome once, on ${store}`,
