@@ -1,7 +1,7 @@
 /** The recommendation service as layers: what `main.ts` launches and what other programs embed. */
 import * as StoreConfig from "@leat/cache-redis/StoreConfig"
 import * as CacheStore from "@leat/core/CacheStore"
-import type * as Journal from "@leat/core/Journal"
+import * as Journal from "@leat/core/Journal"
 import * as Retention from "@leat/core/Retention"
 import * as JournalConfig from "@leat/journal-sql/JournalConfig"
 import * as Recommendations from "@leat/recommender/Recommendations"
@@ -32,10 +32,15 @@ const cache = Effect.flatMap(CacheStore.CacheStore, (store) => store.ready("500 
   )
 )
 
+// One look at what waits parked: it asks the store, and nothing where no journal is kept.
+const journalAnswers = Effect.flatMap(Journal.Journal, ({ durable, parked }) =>
+  durable ? parked(recommendations.name, { limit: 1 }) : Effect.void
+)
+
 const surroundings: HttpService.Options<Parts> = {
   openApi: RecommenderApi.openApi,
   checks: { recommender },
-  watched: { cache }
+  watched: { cache, journal: journalAnswers }
 }
 
 // The same bounds as on the stream, however the event is wrapped.

@@ -84,7 +84,10 @@ describe("the service", () => {
       assert.strictEqual(failed.status, 503)
       assert.isNotNull(failed.headers.get("retry-after"))
       const ready = yield* get("/ready")
-      assert.deepStrictEqual([ready.status, ready.json.checks], [503, { cache: "ok", recommender: "failed" }])
+      assert.deepStrictEqual(
+        [ready.status, ready.json.checks],
+        [503, { cache: "ok", journal: "ok", recommender: "failed" }]
+      )
     }).pipe(Effect.scoped)
   )
 
