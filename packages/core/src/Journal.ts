@@ -232,7 +232,7 @@ export interface Outbox {
 }
 
 /**
- * Milliseconds that claimed entries of the outbox are their claimer's: longer than a publish with its retries takes.
+ * Milliseconds that claimed entries of the outbox are their claimer's. A relay publishes under a deadline that is sooner.
  *
  * @category constants
  * @since 0.1.0

@@ -18,8 +18,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 
+import * as Deadline from "./Deadline.ts"
 import type { Envelope } from "./Envelope.ts"
-import { Journal } from "./Journal.ts"
+import { Journal, outboxHold } from "./Journal.ts"
 import type { Entry, JournalError } from "./Journal.ts"
 import { Publisher } from "./Publisher.ts"
 import type { PublishError } from "./Publisher.ts"
@@ -64,6 +65,8 @@ export const send = (
 ): Effect.Effect<Relayed, JournalError> => {
   const envelopes = sending.flatMap((one) => one.envelopes)
   return Effect.exit(publisher.publish(envelopes)).pipe(
+    // Whoever publishes longer than the entries are held does so beside the next relay.
+    Deadline.within(outboxHold - 2_000),
     Effect.onInterrupt(() =>
       Effect.ignore(journal.outbox.settle(worker, { published: [], returned: sending.map(({ position }) => position) }))
     ),

@@ -117,6 +117,7 @@ const record = <A, E>(
   schema: Schema.Codec<A, unknown> | undefined
 ): void => {
   if (Exit.isSuccess(exit)) {
+    if (schema === undefined && !isJson(exit.value, deepest)) throw new TypeError(notJson(name))
     recorder.record(name, {
       value: schema === undefined ? exit.value : Schema.encodeSync(Schema.toCodecJson(schema))(exit.value)
     })
@@ -127,13 +128,32 @@ const record = <A, E>(
   }
 }
 
+/** Deeper than any value is, and less than what goes round. */
+const deepest = 200
+
+const notJson = (name: string) =>
+  `the step ${JSON.stringify(name)} gave something that is not JSON (a bigint, a function, a value inside itself): give it a schema`
+
+/** Found out here, where it is one handler's fault: in the journal it would be the whole batch's. */
+const isJson = (value: unknown, left: number): boolean => {
+  if (typeof value !== "object")
+    return typeof value !== "bigint" && typeof value !== "function" && typeof value !== "symbol"
+  if (value === null) return true
+  if (left === 0) return false
+  if (Array.isArray(value)) return value.every((item) => isJson(item, left - 1))
+  for (const name in value) if (!isJson(value[name as keyof typeof value], left - 1)) return false
+  return true
+}
+
 /** A message is no field of its own of an error, so it is named. What else an error holds may not be JSON. */
 const fieldsOf = (error: unknown): unknown =>
   error instanceof Error
     ? { ...plainFields(error), message: error.message }
     : typeof error === "object" && error !== null
       ? plainFields(error)
-      : error
+      : isJson(error, deepest)
+        ? error
+        : String(error)
 
 const plainFields = (error: object): object =>
   Object.fromEntries(

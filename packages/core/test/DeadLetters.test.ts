@@ -308,6 +308,63 @@ describe("a redrive", () => {
     }).pipe(memory)
   )
 
+  it.effect("regression: that was overtaken before it opened its key writes nothing over the other's outcomes", () =>
+    Effect.gen(function* () {
+      const { broken, worker } = shop()
+      broken.add("a1")
+      yield* worker.process(batchOf("a1", "a2"))
+      broken.clear()
+      // Both have listed the letters when the first commits; they take turns on the key.
+      const both = yield* Effect.all([DeadLetters.redrive(worker, "a"), DeadLetters.redrive(worker, "a")], {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(both.map(({ settled }) => settled).toSorted(), [0, 2])
+      assert.deepStrictEqual(yield* story, ["a1 Parked", "a2 Parked", "a1 Handled again", "a2 Handled again"])
+    }).pipe(memory)
+  )
+
+  it.effect(
+    "regression: that empties a key meanwhile lets nothing of a batch be parked in front of what comes again",
+    () =>
+      Effect.gen(function* () {
+        const { broken, handled, worker } = shop()
+        broken.add("a1")
+        yield* worker.process(batchOf("a1"))
+        broken.clear()
+        const journal = yield* Journal.Journal
+        let overtaken = false
+        const meddled = Journal.Journal.of({
+          ...journal,
+          commit: (name, lanes) =>
+            Effect.suspend(() => {
+              if (overtaken) return journal.commit(name, lanes)
+              overtaken = true
+              const emptied = Effect.provideService(
+                DeadLetters.redrive(shop().another(), "a"),
+                Journal.Journal,
+                journal
+              )
+              return Effect.andThen(emptied, journal.commit(name, lanes))
+            })
+        })
+        const newer = JSON.stringify({
+          specversion: "1.0",
+          type: "Ordered",
+          source: "test",
+          id: "a3",
+          dataversion: 2,
+          partitionkey: "a",
+          data: {}
+        })
+        const result = yield* Effect.provideService(worker.process(batchOf("a2", newer)), Journal.Journal, meddled)
+        assert.deepStrictEqual(tags(result), ["Failed", "Unstarted"])
+        assert.deepStrictEqual(yield* waiting("a"), [])
+        yield* worker.process(batchOf("a2", newer))
+        assert.deepStrictEqual(handled, ["a2"])
+        assert.strictEqual((yield* waiting("a")).length, 1)
+      }).pipe(memory)
+  )
+
   it.effect("goes on where another process only queued something behind it meanwhile", () =>
     Effect.gen(function* () {
       const { another, broken, worker } = shop()

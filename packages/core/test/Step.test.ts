@@ -231,3 +231,39 @@ describe("a duplicate", () => {
     }).pipe(memory)
   )
 })
+
+describe("a step without a schema", () => {
+  it.effect("regression: that gives what is no JSON fails its own event, not its batch", () =>
+    Effect.gen(function* () {
+      const circle: Record<string, unknown> = {}
+      circle["self"] = circle
+      const values: Record<string, unknown> = {
+        a1: { big: 1n },
+        b1: circle,
+        c1: [() => 1],
+        d1: { fine: [1, "two", null] }
+      }
+      const worker = Worker.make("asking", {
+        events: [Asked],
+        handle: {
+          *Asked({ id }, meta) {
+            yield* Step.run(
+              meta,
+              "value",
+              id === "b1" ? Effect.suspend(() => Effect.succeed(values[id])) : Effect.succeed(values[id])
+            )
+          }
+        }
+      })
+      const { outcomes } = yield* worker.process(
+        Delivery.ofEvent(Asked, [{ id: "a1" }, { id: "b1" }, { id: "c1" }, { id: "d1" }])
+      )
+      assert.deepStrictEqual(
+        outcomes.map(({ _tag }) => _tag),
+        ["Parked", "Parked", "Parked", "Handled"]
+      )
+      const [first] = outcomes
+      assert.match(first?._tag === "Parked" ? first.reason : "", /the step "value" gave something that is not JSON/)
+    }).pipe(memory)
+  )
+})

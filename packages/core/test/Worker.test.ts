@@ -521,6 +521,25 @@ describe("Worker", () => {
     }).pipe(Effect.provide(Journal.layerMemory))
   )
 
+  it.effect("regression: does not wait for a journal that stands still beyond its deadline, and begins nothing", () =>
+    Effect.gen(function* () {
+      const still = Journal.Journal.of({ ...(yield* Journal.Journal), open: () => Effect.never })
+      const { handled, worker } = scripted()
+      const fiber = yield* worker
+        .process(batchOf(order("a1")))
+        .pipe(
+          Effect.provideService(Journal.Journal, still),
+          Effect.provideService(Deadline.Deadline, (yield* Clock.currentTimeMillis) + 1_000),
+          Effect.flip,
+          Effect.forkChild
+        )
+      yield* TestClock.adjust("1 second")
+      const error = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([error.operation, error.reason, error.retryable], ["open", "Unavailable", true])
+      assert.deepStrictEqual(handled, [])
+    }).pipe(Effect.provide(Journal.layerMemory))
+  )
+
   it.effect("fails as a whole only when the journal does, and tells it", () =>
     Effect.gen(function* () {
       const broken = Journal.Journal.of({

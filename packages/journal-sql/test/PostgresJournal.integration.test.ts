@@ -236,6 +236,22 @@ describe("a server that stands still", () => {
   })
 })
 
+describe("a program that ends while the server stands still", () => {
+  it("regression: ends in a moment, also with a subscriber", { timeout: 60_000 }, async () => {
+    const own = await PostgresServer.start()
+    const { stop, use } = program(layer(own.url, { timeout: "500 millis" }))
+    const following = use((journal) => Effect.timeoutOption(Stream.runDrain(journal.subscribe(0)), "1 second"))
+    await use((journal) => journal.commit("w", [lane("a", 0, "1")]))
+    await following
+    own.freeze()
+    const asked = performance.now()
+    await stop()
+    assert.isBelow(performance.now() - asked, 5_000)
+    own.thaw()
+    await own.stop()
+  })
+})
+
 /** A commit of somebody whose transaction ends when he likes. */
 const slowCommit = `SELECT leat_commit_1(
   1, 'w', 15000,

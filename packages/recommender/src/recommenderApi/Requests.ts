@@ -126,7 +126,8 @@ const view = <State>(
   Effect.gen(function* () {
     const known = yield* View.get(projection, key)
     if (Option.isSome(known)) return HttpServerResponse.jsonUnsafe(known.value)
-    yield* View.catchUp(projection)
+    // A backlog is the follower's to fold: a caller doesn't wait for it.
+    yield* Effect.timeoutOption(View.catchUp(projection), "1 second")
     const found = yield* View.get(projection, key)
     return Option.isSome(found) ? HttpServerResponse.jsonUnsafe(found.value) : Answer.notFound(unknown)
   }).pipe(Effect.catchTag("JournalError", journalDown))

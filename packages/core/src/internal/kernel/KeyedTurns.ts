@@ -49,8 +49,10 @@ export const make = (): KeyedTurns => {
   }
 
   return {
+    // Uninterruptible but for the work itself: an interruption between entering and the promise to leave would hold the
+    // keys for ever.
     take: (lanes, self) =>
-      Effect.suspend(() => {
+      Effect.uninterruptibleMask((restore) => {
         const mine = Deferred.makeUnsafe<void>()
         const before = enter(lanes, mine)
         const waited =
@@ -62,7 +64,7 @@ export const make = (): KeyedTurns => {
               )
         // Leaving before the holders in front have left would let the next call overtake them: an interrupted call
         // keeps its place until they are gone.
-        return Effect.onExit(waited, () =>
+        return Effect.onExit(restore(waited), () =>
           Effect.suspend(() => {
             const ahead = [...before].filter((holder) => !Deferred.isDoneUnsafe(holder))
             if (ahead.length === 0) return Effect.sync(() => leave(lanes, mine))

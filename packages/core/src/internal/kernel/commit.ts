@@ -1,10 +1,10 @@
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 
 import type { Draft, Head, JournaledOutcome, JournalError, LaneCommit } from "../../Journal.ts"
 import * as Outcome from "../../Outcome.ts"
 import type { BatchRun, Lane, Work } from "./BatchRun.ts"
 import { requestsOf } from "./open.ts"
+import { conflict, reclaim } from "./reclaim.ts"
 
 /** How often a lane whose entries a moved stream does not change is read again after a conflict. */
 const reopenings = 5
@@ -70,32 +70,25 @@ const reopen = Effect.fnUntraced(function* (run: BatchRun, lanes: ReadonlyArray<
   yield* commitLanes(run, lanes, reopened)
 })
 
-/** A lane of parked events whose stream moved: some may be known by now, and what they waited behind may be gone. */
+/**
+ * A lane of parked events whose stream moved: some may be known by now, and what they waited behind may be gone. Then they
+ * come again, with all that follows: nothing may be parked in front of them.
+ */
 const rejoin = (run: BatchRun, lane: Lane, head: Head): void => {
   let waits = head.parked > 0
+  let blocked = false
   lane.works.forEach((work, at) => {
     const known = head.known?.[at]
     if (known !== undefined) run.outcomes[work.index] = Outcome.duplicateOf(known)
+    else if (blocked) run.outcomes[work.index] = Outcome.unstarted
     else if (run.outcomes[work.index]?._tag !== "Parked") return
     else if (work.tried > 0 || work.undecodable !== undefined) waits = true
-    else if (!waits) run.block(work, conflict)
+    else if (!waits) {
+      run.block(work, conflict)
+      blocked = true
+    }
   })
 }
-
-/** A redrive that finds a letter resolved has lost to another one. */
-const reclaim = (run: BatchRun, lane: Lane, redrives: ReadonlyArray<number>): Effect.Effect<void, JournalError> => {
-  const after = Math.min(...redrives) - 1
-  const request = { key: lane.key, after, limit: redrives.length }
-  return Effect.map(run.environment.journal.parked(run.definition.name, request), (letters) => {
-    const still = new Set(letters.map(({ position }) => position))
-    if (!redrives.every((position) => still.has(position))) run.revoke(lane, conflict)
-  })
-}
-
-const conflict = Outcome.failed(
-  Cause.fail({ _tag: "VersionConflict", message: "another process worked on this key meanwhile", retryable: true }),
-  true
-)
 
 const drafts = (run: BatchRun, lane: Lane): ReadonlyArray<Draft> => {
   const entries: Array<Draft> = []

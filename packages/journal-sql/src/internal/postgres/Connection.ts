@@ -31,18 +31,19 @@ export interface Connection extends Session {
 /**
  * Gives up after a while. A server that stands still keeps the driver waiting also for an interruption, so the statement is
  * left to a fiber of its own: it holds its session until the server answers or the connection is found dead. A commit that
- * was given up may have been made; compare-and-set makes trying it again safe.
+ * was given up may have been made; compare-and-set makes trying it again safe. What calls `begun` is bounded by its own
+ * statements from then on.
  */
 const bounded =
   (timeout: number, address: string, operation: Fault.Operation) =>
-  <A>(self: Effect.Effect<A, JournalError>): Effect.Effect<A, JournalError> =>
+  <A>(self: (begun: () => void) => Effect.Effect<A, JournalError>): Effect.Effect<A, JournalError> =>
     Effect.callback<A, JournalError>((resume) => {
-      const fiber = Effect.runFork(self)
       const alarm = setTimeout(() => {
         // First the answer: a fiber that ends at once answers too.
         resume(Fault.fault(operation, "Unavailable", `${address} did not answer within ${timeout} ms`))
         fiber.interruptUnsafe()
       }, timeout)
+      const fiber = Effect.runFork(self(() => clearTimeout(alarm)))
       fiber.addObserver((exit) => {
         clearTimeout(alarm)
         resume(exit)
@@ -71,7 +72,7 @@ export const make = (
           timeout,
           address,
           operation
-        )(
+        )(() =>
           Effect.mapBoth(
             use((session) => session.query(sql, values)),
             { onFailure: fail(operation), onSuccess: ({ rows }) => rows as ReadonlyArray<Row> }
@@ -82,13 +83,20 @@ export const make = (
       ...on((f) => pool.use(f)),
       pool,
       transaction: (operation, body) =>
-        Effect.scoped(
-          Effect.flatMap(Effect.mapError(pool.reserve, fail(operation)), (session) =>
-            inTransaction(
-              on((f) => f(session)),
-              operation,
-              body
-            )
+        bounded(
+          timeout,
+          address,
+          operation
+        )((begun) =>
+          Effect.scoped(
+            Effect.flatMap(Effect.mapError(pool.reserve, fail(operation)), (session) => {
+              begun()
+              return inTransaction(
+                on((f) => f(session)),
+                operation,
+                body
+              )
+            })
           )
         )
     }

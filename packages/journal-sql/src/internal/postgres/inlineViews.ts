@@ -30,7 +30,7 @@ const lockOne = (
 ): Effect.Effect<Views.ViewRow, JournalError> =>
   Effect.flatMap(Views.serving(store, session, "commit", projection, "FOR UPDATE"), (found) =>
     found === undefined
-      ? Effect.andThen(Views.stand(store, projection), lockOne(store, session, projection))
+      ? Effect.andThen(Views.standIn(store, session, projection), lockOne(store, session, projection))
       : Effect.succeed(found)
   )
 

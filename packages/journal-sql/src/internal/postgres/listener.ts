@@ -2,9 +2,10 @@ import * as PgConnection from "@effect/sql-pg/PgConnection"
 /** Rings when anybody commits, on any machine: `LISTEN`, on a connection of its own, begun with the first subscriber. */
 import type { JournalError } from "@leat/core/Journal"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 
 import * as Bell from "../bell.ts"
 import * as Entries from "./entries.ts"
@@ -27,6 +28,13 @@ const listen = (store: Store): Effect.Effect<never> =>
     })
   ).pipe(Effect.retry(reconnect), Effect.orDie)
 
+/** The driver says goodbye to the server, and a server that stands still doesn't answer: nobody waits for that. */
+const ended = (fiber: Fiber.Fiber<never>): Effect.Effect<void> =>
+  Effect.andThen(
+    Effect.sync(() => fiber.interruptUnsafe()),
+    Effect.asVoid(Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), "1 second"))
+  )
+
 /** Gives `moved`: see {@link "../pages.ts"}. */
 export const make = (
   store: Store,
@@ -37,7 +45,7 @@ export const make = (
     const begin = Effect.suspend(() => {
       if (begun) return Effect.void
       begun = true
-      return Effect.forkIn(listen(store), scope)
+      return Effect.flatMap(Effect.forkDetach(listen(store)), (fiber) => Scope.addFinalizer(scope, ended(fiber)))
     })
     return (position) => Effect.andThen(begin, Bell.moved(store.bell, Entries.last(store), position, poll))
   })

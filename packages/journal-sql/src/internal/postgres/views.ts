@@ -47,16 +47,14 @@ const alone = <A>(
   view: ViewId,
   body: (session: Session) => Effect.Effect<A, JournalError>
 ): Effect.Effect<A, JournalError> =>
-  store.connection.transaction("view", (session) =>
-    Effect.andThen(
-      session.query("view", "SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, $3))", [
-        String(store.namespace),
-        EscapedText.encode(view.name),
-        view.version
-      ]),
-      body(session)
-    )
-  )
+  store.connection.transaction("view", (session) => Effect.andThen(hold(store, session, view), body(session)))
+
+const hold = (store: Store, session: Session, view: ViewId) =>
+  session.query("view", "SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, $3))", [
+    String(store.namespace),
+    EscapedText.encode(view.name),
+    view.version
+  ])
 
 const insert = `INSERT INTO leat_views (namespace, name, version, generation, worker, serves)
   SELECT $1::int, $2::text, $3::int, coalesce(max(generation), 0) + 1, $4::text, $5::boolean
@@ -77,12 +75,17 @@ const begun = (store: Store, session: Session, view: ViewId, serves: boolean): E
 export const stand = (store: Store, view: ViewId): Effect.Effect<ViewRow, JournalError> =>
   Effect.flatMap(serving(store, store.connection, "view", view), (found) =>
     found === undefined
-      ? alone(store, view, (session) =>
-          Effect.flatMap(serving(store, session, "view", view), (other) =>
-            other === undefined ? begun(store, session, view, true) : Effect.succeed(other)
-          )
-        )
+      ? store.connection.transaction("view", (session) => standIn(store, session, view))
       : Effect.succeed(found)
+  )
+
+/** The same inside a transaction that is going on, on its session: another one may not be had. */
+export const standIn = (store: Store, session: Session, view: ViewId): Effect.Effect<ViewRow, JournalError> =>
+  Effect.andThen(
+    hold(store, session, view),
+    Effect.flatMap(serving(store, session, "view", view), (other) =>
+      other === undefined ? begun(store, session, view, true) : Effect.succeed(other)
+    )
   )
 
 const remove = (
