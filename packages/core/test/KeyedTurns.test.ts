@@ -31,6 +31,23 @@ const stage = () => {
 }
 
 describe("KeyedTurns", () => {
+  it.live("regression: gives back its place wherever between two steps it is interrupted", () =>
+    Effect.gen(function* () {
+      // A fiber yields after 2,048 of its own steps: in one of these calls that is right between entering and the promise to
+      // leave.
+      for (let steps = 300; steps < 2_100; steps++) {
+        const turns = KeyedTurns.make()
+        let before: Effect.Effect<void> = Effect.void
+        for (let step = 0; step < steps; step++) before = Effect.andThen(Effect.void, before)
+        const call = Effect.andThen(before, turns.take(lanesOf(["a"]), Effect.never))
+        const fiber = yield* Effect.forkChild(call, { startImmediately: true })
+        yield* Fiber.interrupt(fiber)
+        const next = turns.take(lanesOf(["a"]), Effect.succeed("its turn")).pipe(Effect.timeout("1 second"))
+        assert.strictEqual(yield* next, "its turn", `after ${steps} steps`)
+      }
+    })
+  )
+
   it.effect("lets calls without a common key run side by side", () =>
     Effect.gen(function* () {
       const { call, log } = stage()

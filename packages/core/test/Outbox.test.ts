@@ -340,6 +340,23 @@ describe("events that a handler returns", () => {
 })
 
 describe("a relay", () => {
+  it.effect("regression: publishes for less long than it holds, or another one would publish beside it", () =>
+    Effect.gen(function* () {
+      const deadlines: Array<number> = []
+      const { sound } = receiver()
+      const telling: Publisher.Publisher = {
+        publish: (envelopes) =>
+          Effect.flatMap(Deadline.Deadline, (deadline) => {
+            deadlines.push(deadline)
+            return sound.publish(envelopes)
+          })
+      }
+      yield* process().process(batchOf("a1")).pipe(through(telling))
+      assert.lengthOf(deadlines, 1)
+      assert.isBelow(deadlines[0] ?? Infinity, (yield* Clock.currentTimeMillis) + Journal.outboxHold)
+    }).pipe(memory)
+  )
+
   it.effect("sends all that waits, and says how much", () =>
     Effect.gen(function* () {
       const { ids, sound } = receiver()
