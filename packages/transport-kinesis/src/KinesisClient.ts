@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type * as Stream from "effect/Stream"
 
 import * as KinesisSdk from "./internal/KinesisSdk.ts"
 import type * as KinesisError from "./KinesisError.ts"
@@ -44,6 +45,19 @@ export interface Shard {
   readonly parents: ReadonlyArray<string>
   /** A closed shard takes no more records. */
   readonly closed: boolean
+  /** The hash keys that it owns, both ends included: 0 to 2¹²⁸ − 1 over all open shards. */
+  readonly hashRange: HashRange
+}
+
+/**
+ * A range of hash keys, both ends included.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HashRange {
+  readonly start: bigint
+  readonly end: bigint
 }
 
 /**
@@ -83,6 +97,8 @@ export interface Page {
 export interface Entry {
   readonly data: Uint8Array
   readonly partitionKey: string
+  /** Overrides the hash of the partition key: a decimal number below 2¹²⁸. */
+  readonly explicitHashKey?: string | undefined
 }
 
 /**
@@ -111,6 +127,36 @@ export interface Summary {
   readonly maxRecordBytes: number
   /** `AUTO` ignores partition keys: then no order holds. */
   readonly ignoresPartitionKeys: boolean
+  /** Epoch milliseconds. A stream that was deleted and made again under its name differs in nothing else. */
+  readonly createdAt: number
+  readonly mode: "PROVISIONED" | "ON_DEMAND"
+}
+
+/**
+ * A consumer with a throughput of its own (enhanced fan-out).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamConsumer {
+  readonly arn: string
+  readonly name: string
+  readonly status: "CREATING" | "ACTIVE" | "DELETING"
+}
+
+/**
+ * What a subscription pushes: records, and where the next subscription goes on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Push {
+  readonly records: ReadonlyArray<Record>
+  /** Goes on after these records. Absent at the end of a closed shard. */
+  readonly continuation: string | undefined
+  readonly millisBehindLatest: number
+  /** The shards that continue this one, given at its end. */
+  readonly children: ReadonlyArray<string>
 }
 
 /**
@@ -138,6 +184,26 @@ export class KinesisClient extends Context.Service<
     readonly getRecords: (iterator: string, limit: number) => Effect.Effect<Page, KinesisError.KinesisError>
     readonly describeStreamSummary: (stream: string) => Effect.Effect<Summary, KinesisError.KinesisError>
     readonly createStream: (stream: string, shards: number) => Effect.Effect<void, KinesisError.KinesisError>
+    /** Fails with `InUse` when the name is taken. It takes a while to become ACTIVE. */
+    readonly registerConsumer: (
+      streamArn: string,
+      name: string
+    ) => Effect.Effect<StreamConsumer, KinesisError.KinesisError>
+    /** Fails with `NotFound`. */
+    readonly describeConsumer: (
+      streamArn: string,
+      name: string
+    ) => Effect.Effect<StreamConsumer, KinesisError.KinesisError>
+    readonly deregisterConsumer: (streamArn: string, name: string) => Effect.Effect<void, KinesisError.KinesisError>
+    /**
+     * Pushes of one shard for at most five minutes; then the stream ends, and so does it after a push without a
+     * continuation. A second subscription within five seconds of the first fails with `InUse`.
+     */
+    readonly subscribeToShard: (
+      consumerArn: string,
+      shardId: string,
+      position: Position
+    ) => Stream.Stream<Push, KinesisError.KinesisError>
   }
 >()("@leat/transport-kinesis/KinesisClient") {}
 

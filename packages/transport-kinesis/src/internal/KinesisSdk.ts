@@ -4,8 +4,9 @@
 import * as Sdk from "@aws-sdk/client-kinesis"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 
-import type { KinesisClient, Position, Put, Record, Shard } from "../KinesisClient.ts"
+import type { KinesisClient, Position, Push, Put, Record, Shard, StreamConsumer } from "../KinesisClient.ts"
 import * as KinesisError from "../KinesisError.ts"
 
 type Service = KinesisClient["Service"]
@@ -41,8 +42,87 @@ export const calls = (sdk: Sdk.KinesisClient): Service => {
         ask("CreateStream", (client, abort) =>
           client.send(new Sdk.CreateStreamCommand({ StreamName: stream, ShardCount: shards }), abort)
         )
-      )
+      ),
+    ...consumers(ask)
   }
+}
+
+const consumers = (
+  ask: Call
+): Pick<Service, "registerConsumer" | "describeConsumer" | "deregisterConsumer" | "subscribeToShard"> => ({
+  registerConsumer: (streamArn, name) =>
+    Effect.map(
+      ask("RegisterStreamConsumer", (client, abort) =>
+        client.send(new Sdk.RegisterStreamConsumerCommand({ StreamARN: streamArn, ConsumerName: name }), abort)
+      ),
+      ({ Consumer }) => fromConsumer(Consumer, name)
+    ),
+  describeConsumer: (streamArn, name) =>
+    Effect.map(
+      ask("DescribeStreamConsumer", (client, abort) =>
+        client.send(new Sdk.DescribeStreamConsumerCommand({ StreamARN: streamArn, ConsumerName: name }), abort)
+      ),
+      ({ ConsumerDescription }) => fromConsumer(ConsumerDescription, name)
+    ),
+  deregisterConsumer: (streamArn, name) =>
+    Effect.asVoid(
+      ask("DeregisterStreamConsumer", (client, abort) =>
+        client.send(new Sdk.DeregisterStreamConsumerCommand({ StreamARN: streamArn, ConsumerName: name }), abort)
+      )
+    ),
+  subscribeToShard: subscribeToShard(ask)
+})
+
+const fromConsumer = (consumer: Sdk.Consumer | undefined, name: string): StreamConsumer => ({
+  arn: consumer?.ConsumerARN ?? "",
+  name: consumer?.ConsumerName ?? name,
+  status: consumer?.ConsumerStatus ?? "CREATING"
+})
+
+const subscribeToShard =
+  (ask: Call): Service["subscribeToShard"] =>
+  (consumerArn, shardId, position) =>
+    Stream.unwrap(
+      Effect.map(
+        ask("SubscribeToShard", (client, abort) => {
+          const { ShardIteratorType: Type, StartingSequenceNumber: SequenceNumber, Timestamp } = start(position)
+          return client.send(
+            new Sdk.SubscribeToShardCommand({
+              ConsumerARN: consumerArn,
+              ShardId: shardId,
+              StartingPosition: {
+                Type,
+                ...(SequenceNumber === undefined ? {} : { SequenceNumber }),
+                ...(Timestamp === undefined ? {} : { Timestamp })
+              }
+            }),
+            abort
+          )
+        }),
+        ({ EventStream }) =>
+          EventStream === undefined
+            ? Stream.empty
+            : Stream.fromAsyncIterable(EventStream, (cause) => KinesisError.fromThrown("SubscribeToShard", cause)).pipe(
+                Stream.mapEffect(fromPushed)
+              )
+      )
+    )
+
+/** An error that comes down the subscription is a member of its own, with no records beside it. */
+const fromPushed = (
+  pushed: Sdk.SubscribeToShardEventStream
+): Effect.Effect<Push, KinesisError.KinesisError> => {
+  const event = pushed.SubscribeToShardEvent
+  if (event === undefined) {
+    const [cause] = Object.values(pushed)
+    return Effect.fail(KinesisError.fromThrown("SubscribeToShard", cause))
+  }
+  return Effect.succeed({
+    records: (event.Records ?? []).map(fromRecord),
+    continuation: event.ContinuationSequenceNumber,
+    millisBehindLatest: event.MillisBehindLatest ?? 0,
+    children: (event.ChildShards ?? []).map((child) => child.ShardId ?? "")
+  })
 }
 
 const putRecords =
@@ -53,7 +133,11 @@ const putRecords =
         client.send(
           new Sdk.PutRecordsCommand({
             ...named(stream),
-            Records: entries.map((entry) => ({ Data: entry.data, PartitionKey: entry.partitionKey }))
+            Records: entries.map((entry) => ({
+              Data: entry.data,
+              PartitionKey: entry.partitionKey,
+              ...(entry.explicitHashKey === undefined ? {} : { ExplicitHashKey: entry.explicitHashKey })
+            }))
           }),
           abort
         )
@@ -86,7 +170,11 @@ const listShards = Effect.fnUntraced(function* (ask: Call, stream: string) {
 const fromShard = (shard: Sdk.Shard): Shard => ({
   shardId: shard.ShardId ?? "",
   parents: [shard.ParentShardId, shard.AdjacentParentShardId].filter((id) => id !== undefined),
-  closed: shard.SequenceNumberRange?.EndingSequenceNumber !== undefined
+  closed: shard.SequenceNumberRange?.EndingSequenceNumber !== undefined,
+  hashRange: {
+    start: BigInt(shard.HashKeyRange?.StartingHashKey ?? 0),
+    end: BigInt(shard.HashKeyRange?.EndingHashKey ?? 0)
+  }
 })
 
 const getShardIterator =
@@ -150,6 +238,8 @@ const describeStreamSummary =
         retention: (summary?.RetentionPeriodHours ?? 24) * 3_600_000,
         openShards: summary?.OpenShardCount ?? 0,
         maxRecordBytes: (summary?.MaxRecordSizeInKiB ?? 1024) * 1024,
-        ignoresPartitionKeys: summary?.RecordDistributionStrategy === "AUTO"
+        ignoresPartitionKeys: summary?.RecordDistributionStrategy === "AUTO",
+        createdAt: summary?.StreamCreationTimestamp?.getTime() ?? 0,
+        mode: summary?.StreamModeDetails?.StreamMode ?? "PROVISIONED"
       })
     )
