@@ -23,6 +23,7 @@ import type { JournalError } from "@leat/core/Journal"
 import type { Promises } from "@leat/core/Transport"
 import type { Worker } from "@leat/core/Worker"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -38,6 +39,7 @@ import * as Deliveries from "./internal/deliveries.ts"
 import * as Feed from "./internal/feed.ts"
 import * as KinesisClient from "./KinesisClient.ts"
 import * as ConsumerEvent from "./kinesisConsumer/ConsumerEvent.ts"
+import * as ConsumerLog from "./kinesisConsumer/ConsumerLog.ts"
 import * as Discovery from "./kinesisConsumer/Discovery.ts"
 import * as ShardRun from "./kinesisConsumer/ShardRun.ts"
 import type * as KinesisError from "./KinesisError.ts"
@@ -105,6 +107,8 @@ export interface Options {
   readonly discoveryInterval?: Duration.Input | undefined
   /** What becomes of user records that do not belong to the shard of their aggregate. Default `"off"`: all are handled. */
   readonly hashRangePolicy?: Aggregation.HashRangePolicy | undefined
+  /** Told everything from the first event on, in the consumer's own turn: must be quick and must not throw. */
+  readonly onEvent?: ((event: ConsumerEvent.ConsumerEvent) => void) | undefined
 }
 
 /**
@@ -159,6 +163,12 @@ export const make: <R>(
   const now = yield* Clock.currentTimeMillis
   const feed = yield* Feed.make(ConsumerEvent.none, ConsumerEvent.count)
   const failed = Deferred.makeUnsafe<never, Failure>()
+  const log = yield* logger
+  const emit = (event: ConsumerEvent.ConsumerEvent): void => {
+    feed.emit(event)
+    log(event)
+    options.onEvent?.(event)
+  }
 
   const group = { application: options.application, stream: `${nameOf(summary.streamArn)}@${summary.createdAt}` }
   const owner = options.owner ?? `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`
@@ -170,7 +180,7 @@ export const make: <R>(
     owner,
     store,
     fetcher,
-    emit: feed.emit,
+    emit,
     settings
   }
   const services = yield* Effect.context<Journal>()
@@ -184,7 +194,7 @@ export const make: <R>(
     assignment,
     start: startOf(options.startingPosition, now),
     interval: settings.discoveryInterval,
-    emit: feed.emit,
+    emit,
     run: (shard) => loudly(failed, ShardRun.run(room, shard))
   })
   yield* Effect.forkScoped(loudly(failed, discovery))
@@ -231,6 +241,16 @@ const loudly = <A, R>(
     ),
     Effect.asVoid
   )
+
+const logger = Effect.map(Effect.context(), (services) => {
+  const run = Effect.runSyncWith(services)
+  const clock = Context.get(services, Clock.Clock)
+  const limit = ConsumerLog.makeLimit()
+  return (event: ConsumerEvent.ConsumerEvent): void => {
+    const line = limit(event, clock.currentTimeMillisUnsafe())
+    if (line !== undefined) run(Effect.logWithLevel(line.level)(line.message))
+  }
+})
 
 const nameOf = (streamArn: string): string => streamArn.slice(streamArn.indexOf("/") + 1)
 

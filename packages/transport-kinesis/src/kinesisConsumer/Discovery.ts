@@ -40,13 +40,17 @@ export interface Options<R> {
 type Failure = KinesisError.KinesisError | Checkpoint.CheckpointError
 
 /**
- * Runs until it is interrupted; fails with what a repetition does not mend. Shards that run are given back when the scope
- * closes, all of them at once.
+ * Runs until it is interrupted; fails with what a repetition does not mend. Then it looks no more, and the shards that run
+ * are given back, all of them at once.
  *
  * @category running
  * @since 0.1.0
  */
-export const run = Effect.fnUntraced(function* <R>(options: Options<R>) {
+export const run = <R>(options: Options<R>): Effect.Effect<never, Failure, R> =>
+  // No worker asks for this scope: `Exclude<R, Scope>` is R, which the compiler can't see for a generic R.
+  Effect.scoped(looking(options)) as Effect.Effect<never, Failure, R>
+
+const looking = Effect.fnUntraced(function* <R>(options: Options<R>) {
   const ends = yield* Queue.sliding<void>(1)
   const offers = yield* makeOffers(options, Queue.offer(ends, undefined))
   const told = new Set<string>()

@@ -180,7 +180,8 @@ export class Window {
     open.set(lane, held)
     held.entries.push(entry)
     if (outcome._tag !== "Failed" || entry.delivery === undefined) return
-    held.notBefore = Math.max(held.notBefore, now + pause(entry.delivery.attempt))
+    // Clocks count whole milliseconds: a fraction would be slept as none, and waited for without rest.
+    held.notBefore = Math.max(held.notBefore, now + Math.ceil(pause(entry.delivery.attempt)))
     entry.delivery = { ...entry.delivery, attempt: entry.delivery.attempt + 1 }
   }
 
