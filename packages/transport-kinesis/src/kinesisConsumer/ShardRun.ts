@@ -185,7 +185,7 @@ const loop: <R>(ownership: Ownership<R>) => Effect.Effect<Ending, Failure, R | J
   return "Stopped"
 })
 
-/** One page is read while the one before it is worked on, and none while the window is full. */
+/** Takes a page when all of the last one is handed out, and none while the window is full: reading ahead is the fetcher's. */
 const reader = <R>(ownership: Ownership<R>, pull: Pull.Pull<Pages, KinesisError.KinesisError>) => {
   const { room, window } = ownership
   let reading: Reading | undefined
@@ -193,7 +193,7 @@ const reader = <R>(ownership: Ownership<R>, pull: Pull.Pull<Pages, KinesisError.
   let behind = 0
   let first = true
   const begin = Effect.gen(function* () {
-    if (ended || reading !== undefined || !window.hasRoom(room.settings.bounds)) return
+    if (ended || reading !== undefined || window.hasFresh || !window.hasRoom(room.settings.bounds)) return
     reading = yield* Effect.forkScoped(pull)
   })
   const collect = Effect.gen(function* () {
