@@ -1,6 +1,7 @@
 /** `pnpm bench`: measures Leat against its peers and fails when a budget of the design is broken. */
 import { parseArgs } from "node:util"
 
+import * as Aggregation from "./aggregation.ts"
 import * as Backends from "./Backends.ts"
 import * as Cold from "./cold.ts"
 import * as Cores from "./Cores.ts"
@@ -15,12 +16,13 @@ import { isProgramName, programs } from "./Program.ts"
 import type { ProgramName } from "./Program.ts"
 import * as Validate from "./validate.ts"
 
-const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [journal-scale] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
+const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
 
   kernel        CPU per record and wall time of the Lambda's hot path
   cold          from process start to the first batch, and the size of the bundles
   http          hits of /recommend/cached/{user_id}
   journal       commits beside bare inserts, and what a journal adds to the Lambda
+  aggregation   the KPL codec beside aws-kinesis-agg
   journal-scale replays and rebuilds of up to a million entries; takes minutes and only runs when it is named
   --rounds N    rounds of each table, default 7
   --slice MS    length of a slice of the kernel rounds, default 250
@@ -28,7 +30,7 @@ const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [journal-scale
   --peers       without Leat, and without the gates
 `
 
-const parts = ["kernel", "cold", "http", "journal", "journal-scale"] as const
+const parts = ["kernel", "cold", "http", "journal", "aggregation", "journal-scale"] as const
 type Part = (typeof parts)[number]
 
 const isDefault = (part: Part) => part !== "journal-scale"
@@ -97,6 +99,7 @@ const runPart: Record<Part, RunPart> = {
     settings.peersOnly
       ? sayLeatOnly()
       : Journal.run(backends, { ...settings, leat: settings.programs.includes("leat") }, print),
+  aggregation: (_backends, settings) => (settings.peersOnly ? sayLeatOnly() : Aggregation.run(settings, print)),
   "journal-scale": (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : JournalScale.run(print))
 }
 

@@ -1,4 +1,6 @@
 /** Everything that a stream may hold and a worker must survive, with what the reason must say. */
+import { createHash } from "node:crypto"
+
 import type { Data } from "./Requests.ts"
 import * as Requests from "./Requests.ts"
 
@@ -29,6 +31,10 @@ const topN = (value: string): string => Requests.request().replace('"user_id":12
 
 /** An aggregate whose checksum is of other bytes. */
 const forged = Buffer.concat([magic, Buffer.from([0x0a, 0x01, 0x61, 0x1a, 0x02, 0x08, 0x00]), Buffer.alloc(16, 7)])
+
+/** An aggregate with the right checksum whose message breaks off. */
+const brokenOff = Uint8Array.of(0x0a, 0x05, 0x61)
+const broken = Buffer.concat([magic, brokenOff, createHash("md5").update(brokenOff).digest()])
 
 export const badRecords: ReadonlyArray<BadRecord> = [
   { title: "not base64", data: { raw: "%%%%" }, says: /not base64/ },
@@ -79,8 +85,9 @@ export const badRecords: ReadonlyArray<BadRecord> = [
   { title: "a CloudEvent of another specification", data: cloudEvent({ specversion: "0.3" }), says: /specversion/ },
   { title: "a CloudEvent of a newer version", data: cloudEvent({ dataversion: 2 }), says: /deploy the newer one/ },
   { title: "a CloudEvent without data", data: cloudEvent({ data: undefined }), says: /object|undefined/i },
-  { title: "an aggregate", data: forged, says: /aggregated record/ },
-  { title: "a truncated aggregate", data: magic, says: /aggregated record/ },
+  { title: "an aggregate that is forged", data: forged, says: /not JSON in UTF-8/ },
+  { title: "nothing but the magic number of aggregates", data: magic, says: /not JSON in UTF-8/ },
+  { title: "an aggregate that breaks off", data: broken, says: /an aggregate.* that can't be read/ },
   { title: "100 000 levels deep", data: nested(100_000), says: /user_id|threw/ },
   { title: "1 MiB", data: filler(1024 * 1024), says: /user_id/ },
   { title: "10 MiB and more", data: filler(10 * 1024 * 1024), says: /the limit is 10485760/ }

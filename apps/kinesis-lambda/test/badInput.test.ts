@@ -198,7 +198,7 @@ describe("a record that is only odd", () => {
       const stray = { Records: event.Records.map((record) => Object.assign({}, record, { eventID: "nowhere" })) }
       assert.isUndefined(yield* Function.invoke(made, stray))
       assert.deepStrictEqual(ids(made), ["stray"])
-      assert.strictEqual(made.letters[0]?.delivery.partition, "nowhere")
+      assert.strictEqual(made.letters[0]?.delivery.partition, "movie-rec-requests/nowhere")
     }).pipe(Effect.scoped)
   )
 })

@@ -1,4 +1,7 @@
 /** What the function is invoked with, and what it must make of it. */
+import { createHash } from "node:crypto"
+
+import * as Aggregation from "@leat/transport-kinesis/Aggregation"
 import * as LambdaEvent from "@leat/transport-kinesis/LambdaEvent"
 
 export interface Case {
@@ -20,6 +23,22 @@ const request = (user_id: unknown, top_n: unknown = 20): string =>
 
 const ask = (user_id: number) => record(request(user_id), `user-${user_id}`)
 
+/** What the Kinesis Producer Library makes of several requests: one record of the stream. */
+const together = (...users: ReadonlyArray<number>) =>
+  record(
+    Aggregation.make(
+      users.map((user_id) => ({ partitionKey: `user-${user_id}`, data: new TextEncoder().encode(request(user_id)) }))
+    )
+  )
+
+/** Its checksum is right, and its message breaks off. */
+const brokenAggregate = (): Uint8Array => {
+  const message = Uint8Array.of(0x0a, 0x05, 0x61)
+  return Buffer.concat([magicNumber, message, createHash("md5").update(message).digest()])
+}
+
+const magicNumber = Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2)
+
 const hundred = () => Array.from({ length: 100 }, (_, index) => ask(index + 101))
 
 const notBase64 = (): LambdaEvent.LambdaRecord => {
@@ -38,9 +57,10 @@ export const cases: ReadonlyArray<Case> = [
   { title: "one user, warm", records: [ask(1)], hits: 1, misses: 0 },
   { title: "a batch of 100, cold", records: hundred(), hits: 0, misses: 100 },
   { title: "a batch of 100, warm", records: hundred(), hits: 100, misses: 0 },
+  { title: "an aggregate of 3", records: [together(1, 101, 102)], hits: 3, misses: 0 },
   amongGood("not base64", notBase64),
   amongGood("not JSON", () => record("{ user_id: 1")),
   amongGood("user_id as a text", () => record(request("1"))),
   amongGood("top_n 101", () => record(request(1, 101))),
-  amongGood("an aggregated record", () => record(Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2, 0)))
+  amongGood("a broken aggregate", () => record(brokenAggregate()))
 ]

@@ -11,9 +11,16 @@
  * retries, until the record is alone; then it is reported, and goes to the on-failure destination alone. With `FailurePolicy.permanent: "halt"` it is
  * always reported: who halts wants the shard to wait.
  *
+ * The user records of a KPL aggregate are deliveries of their own. Lambda knows only the record around them, so that is
+ * what the response names until all of them are settled; a journal makes `Duplicate` of those that were, without one
+ * their handlers run again.
+ *
+ * Several streams may be mapped to one function: the partition of a delivery is the name of its stream and of its shard.
+ *
  * **Gotchas.** The mapping must have `FunctionResponseTypes: [ReportBatchItemFailures]`,
  * `BisectBatchOnFunctionError` and an on-failure destination:
- * after its retries AWS drops a record otherwise. `ParallelizationFactor` above 1 keeps the order of a partition key only.
+ * after its retries AWS drops a record otherwise. `ParallelizationFactor` above 1 keeps the order of a partition key only,
+ * which is the aggregate's, not that of the records inside: say so in {@link Options.parallelizationFactor}.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
  * @since 0.1.0
@@ -33,9 +40,11 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
+import * as LambdaDeliveries from "./internal/lambdaDeliveries.ts"
 import * as LambdaEnvironment from "./internal/LambdaEnvironment.ts"
 import type { LambdaContext, LambdaEvent, LambdaRecord, LambdaResponse } from "./LambdaEvent.ts"
 import * as SequenceNumber from "./SequenceNumber.ts"
+import * as ShardPosition from "./ShardPosition.ts"
 
 /**
  * What this transport promises. Lambda's event does not say how often a record came before.
@@ -57,15 +66,43 @@ export interface KinesisLambda {
 }
 
 /**
- * Makes the function out of a worker and the layers it needs.
+ * What the function has to know of its mapping.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * The mapping's `ParallelizationFactor`, 1 to 10. Above 1 an aggregate whose records have other partition keys than its
+   * own can't be read: a key's records would be handled side by side. Default 1.
+   */
+  readonly parallelizationFactor?: number | undefined
+}
+
+/**
+ * The function was given an option that no mapping has.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class KinesisLambdaError extends Schema.TaggedError<KinesisLambdaError>()("KinesisLambdaError", {
+  reason: Schema.Literals(["ParallelizationFactor"]),
+  message: Schema.String,
+  retryable: Schema.Boolean
+}) {}
+
+/**
+ * Makes the function out of a worker and the layers it needs. Throws a {@link KinesisLambdaError} at once.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = <R, Provided, E>(
   worker: Worker<R>,
-  layer: Layer.Layer<Provided, E> & Provides<R | Journal, Provided>
+  layer: Layer.Layer<Provided, E> & Provides<R | Journal, Provided>,
+  options: Options = {}
 ): KinesisLambda => {
+  const factor = factorOf(options)
   // `Provides` has checked it; the compiler can't carry that through the conditional type.
   const environment = LambdaEnvironment.make<R | Journal, E>(
     layer as Layer.Layer<R | Journal, E>,
@@ -76,7 +113,8 @@ export const make = <R, Provided, E>(
     if (records.length === 0) return allSettled
     const run = await environment.get()
     // A reference needs no provider: `Exclude<R, never>` is R, which the compiler can't see for a generic R.
-    return run(respond(worker, records, context) as Effect.Effect<LambdaResponse, PoisonRecord, R | Journal>)
+    const deliveries = LambdaDeliveries.fromRecords(records, factor)
+    return run(respond(worker, deliveries, context) as Effect.Effect<LambdaResponse, PoisonRecord, R | Journal>)
   }
   return Object.assign(handler, { close: environment.close })
 }
@@ -92,6 +130,14 @@ export class PoisonRecord extends Schema.TaggedError<PoisonRecord>()("PoisonReco
   message: Schema.String,
   retryable: Schema.Boolean
 }) {}
+
+const factorOf = ({ parallelizationFactor = 1 }: Options): number => {
+  if (Number.isInteger(parallelizationFactor) && parallelizationFactor >= 1 && parallelizationFactor <= 10) {
+    return parallelizationFactor
+  }
+  const message = `parallelizationFactor is ${parallelizationFactor}: a mapping has an integer from 1 to 10`
+  throw new KinesisLambdaError({ reason: "ParallelizationFactor", message, retryable: false })
+}
 
 const announce = (name: string) =>
   Effect.flatMap(Effect.context<Journal>(), (services) =>
@@ -115,102 +161,50 @@ const recordsOf = (event: LambdaEvent): ReadonlyArray<LambdaRecord> => {
 
 const respond = Effect.fnUntraced(function* <R>(
   worker: Worker<R>,
-  records: ReadonlyArray<LambdaRecord>,
+  deliveries: ReadonlyArray<Delivery>,
   context: LambdaContext
 ) {
   const deadline = (yield* Clock.currentTimeMillis) + context.getRemainingTimeInMillis()
-  const result = yield* worker.process(deliveriesOf(records)).pipe(
+  const result = yield* worker.process(deliveries).pipe(
     Effect.provideService(Deadline.Deadline, deadline),
     // Reported, not thrown: a thrown error would bisect the batch, which mends no journal.
     Effect.catchTag("JournalError", (error) => Effect.as(Effect.logError("the journal failed", error), undefined))
   )
   yield* WorkerEvent.flush
-  if (result === undefined) return nothingSettled(records)
-  const poison = poisonAtHead(records, result)
+  if (result === undefined) return failure(deliveries)
+  const poison = poisonAtHead(deliveries, result)
   if (poison !== undefined && (yield* FailurePolicy).permanent !== "halt") return yield* poison
-  return toResponse(records, result)
+  if (result.settledPrefix === deliveries.length) return allSettled
+  return failure(deliveries.filter((_, index) => !isSettled(result, index)))
 })
 
+const isSettled = ({ outcomes }: Outcome.BatchResult, index: number): boolean => {
+  const outcome = outcomes[index]
+  return outcome !== undefined && Outcome.isSettled(outcome)
+}
+
+/** An aggregate heads its batch as a whole: one part that can never succeed keeps it from ever being done. */
 const poisonAtHead = (
-  records: ReadonlyArray<LambdaRecord>,
+  deliveries: ReadonlyArray<Delivery>,
   { outcomes, settledPrefix }: Outcome.BatchResult
 ): PoisonRecord | undefined => {
-  const [head] = outcomes
-  const [first] = records
-  if (settledPrefix > 0 || records.length === 1 || first === undefined) return undefined
-  if (head?._tag !== "Failed" || head.retryable) return undefined
+  const sequenceNumber = recordOf(deliveries[0])
+  // Of a batch that is settled up to its second record, Lambda cuts off the first: no need to bisect.
+  if (sequenceNumber === undefined || recordOf(deliveries[settledPrefix]) !== sequenceNumber) return undefined
+  const behind = deliveries.findIndex((delivery) => recordOf(delivery) !== sequenceNumber)
+  if (behind === -1) return undefined
+  const failed = outcomes.slice(0, behind).find((outcome) => outcome._tag === "Failed" && !outcome.retryable)
+  if (failed === undefined) return undefined
   // Where nothing succeeds the records are not at fault, and bisecting would try each of them alone.
   if (!outcomes.some((outcome) => Outcome.isSettled(outcome))) return undefined
-  const { sequenceNumber } = first.kinesis
-  const message = `record ${sequenceNumber} can't be handled and heads its batch: ${Outcome.reason(head) ?? ""}`
+  const message = `record ${sequenceNumber} can't be handled and heads its batch: ${Outcome.reason(failed) ?? ""}`
   return new PoisonRecord({ sequenceNumber, message, retryable: false })
 }
 
-const nothingSettled = (records: ReadonlyArray<LambdaRecord>): LambdaResponse =>
-  failure(SequenceNumber.lowest(records.map((record) => record.kinesis.sequenceNumber)))
+const recordOf = (delivery: Delivery | undefined): string | undefined =>
+  delivery === undefined ? undefined : ShardPosition.sequenceNumberOf(delivery.position)
 
-const toResponse = (records: ReadonlyArray<LambdaRecord>, result: Outcome.BatchResult): LambdaResponse => {
-  if (result.settledPrefix === records.length) return allSettled
-  const unsettled = records.filter((_, index) => {
-    const outcome = result.outcomes[index]
-    return outcome === undefined || !Outcome.isSettled(outcome)
-  })
-  return failure(SequenceNumber.lowest(unsettled.map((record) => record.kinesis.sequenceNumber)))
+const failure = (unsettled: ReadonlyArray<Delivery>): LambdaResponse => {
+  const first = SequenceNumber.lowest(unsettled.map(({ position }) => ShardPosition.sequenceNumberOf(position)))
+  return first === undefined ? allSettled : { batchItemFailures: [{ itemIdentifier: first }] }
 }
-
-const failure = (sequenceNumber: string | undefined): LambdaResponse =>
-  sequenceNumber === undefined ? allSettled : { batchItemFailures: [{ itemIdentifier: sequenceNumber }] }
-
-/** Records of one batch are of one shard, so its name is cut out of an id once. */
-const deliveriesOf = (records: ReadonlyArray<LambdaRecord>): ReadonlyArray<Delivery> => {
-  const deliveries: Array<Delivery> = []
-  let shard = shardOf(records[0]?.eventID ?? "")
-  for (const record of records) {
-    if (!isOf(record.eventID, shard)) shard = shardOf(record.eventID)
-    deliveries.push(toDelivery(record, shard))
-  }
-  return deliveries
-}
-
-const toDelivery = (record: LambdaRecord, partition: string): Delivery => {
-  const { approximateArrivalTimestamp, data, partitionKey, sequenceNumber } = record.kinesis
-  const bytes = typeof data === "string" ? Buffer.from(data, "base64") : nothing
-  return {
-    partition,
-    position: sequenceNumber,
-    partitionKey,
-    attempt: 1,
-    arrival: approximateArrivalTimestamp * 1_000,
-    bytes,
-    fault: faultOf(data, bytes)
-  }
-}
-
-const nothing = new Uint8Array()
-
-const colon = 0x3a
-
-const isOf = (eventID: string, shard: string): boolean =>
-  eventID.startsWith(shard) && (eventID.length === shard.length || eventID.charCodeAt(shard.length) === colon)
-
-const shardOf = (eventID: string): string => {
-  const end = eventID.indexOf(":")
-  return end === -1 ? eventID : eventID.slice(0, end)
-}
-
-/** `Buffer` skips what is not base64, so text that yields fewer bytes than its length asks for was none. */
-const faultOf = (data: unknown, bytes: Uint8Array): string | undefined => {
-  if (typeof data !== "string") return "`kinesis.data` is not a string"
-  const { length } = data
-  const padding = data.charCodeAt(length - 1) !== equals ? 0 : data.charCodeAt(length - 2) === equals ? 2 : 1
-  if (length % 4 !== 0 || bytes.length !== (length / 4) * 3 - padding) return "`kinesis.data` is not base64"
-  return isAggregate(bytes)
-    ? "an aggregated record of the Kinesis Producer Library: publish without aggregation"
-    : undefined
-}
-
-const equals = 0x3d
-
-/** The KPL's magic number. @see https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md */
-const isAggregate = (bytes: Uint8Array): boolean =>
-  bytes[0] === 0xf3 && bytes[1] === 0x89 && bytes[2] === 0x9a && bytes[3] === 0xc2

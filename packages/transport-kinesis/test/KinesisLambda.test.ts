@@ -4,9 +4,11 @@ import * as Deadline from "@leat/core/Deadline"
 import * as Event from "@leat/core/Event"
 import * as FailurePolicy from "@leat/core/FailurePolicy"
 import * as Journal from "@leat/core/Journal"
+import * as Lanes from "@leat/core/Lanes"
 import { TransportSuite } from "@leat/core/testing"
 import * as Worker from "@leat/core/Worker"
 import * as WorkerEvent from "@leat/core/WorkerEvent"
+import * as Aggregation from "@leat/transport-kinesis/Aggregation"
 import * as EventSourceMapping from "@leat/transport-kinesis/EventSourceMapping"
 import * as KinesisClient from "@leat/transport-kinesis/KinesisClient"
 import * as KinesisLambda from "@leat/transport-kinesis/KinesisLambda"
@@ -15,6 +17,8 @@ import { EmbeddedKinesis } from "@leat/transport-kinesis/testing"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+
+import * as Wire from "./aggregationWire.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { retryable: Schema.Boolean }) {}
 
@@ -33,6 +37,20 @@ const scripted = (handled: Array<string> = []) =>
       *Ordered({ does, id }) {
         if (does === "refuse") yield* new Refused({ retryable: true })
         if (does === "wait") yield* Effect.never
+        if (does === "die") yield* Effect.die(new Error("a bug"))
+        if (does === "interrupt") yield* Effect.interrupt
+        handled.push(id)
+      }
+    }
+  })
+
+/** Fails on some ids, as long as they are in the set. */
+const stubborn = (failing: ReadonlySet<string>, handled: Array<string>) =>
+  Worker.make("shop", {
+    events: [Ordered],
+    handle: {
+      *Ordered({ id }) {
+        if (failing.has(id)) yield* new Refused({ retryable: true })
         handled.push(id)
       }
     }
@@ -44,6 +62,12 @@ const sequence = (index: number) => `4959033827149025660855969253836157109592157
 const eventOf = (...bodies: ReadonlyArray<string | Uint8Array>) =>
   LambdaEvent.make(...bodies.map((data, index) => ({ data, sequenceNumber: sequence(index) })))
 
+/** The partition key of a user record is the first letter of its id, as `order` has it. */
+const aggregateOf = (...bodies: ReadonlyArray<string>) =>
+  Aggregation.make(
+    bodies.map((body) => ({ partitionKey: /"user":"(.)"/.exec(body)?.[1] ?? "x", data: Buffer.from(body) }))
+  )
+
 const reported = (response: LambdaEvent.LambdaResponse) => response.batchItemFailures.map((item) => item.itemIdentifier)
 
 const invoke = (
@@ -51,6 +75,14 @@ const invoke = (
   event: unknown,
   options: Parameters<typeof LambdaEvent.context>[0] = {}
 ) => Effect.promise(() => lambda(event as LambdaEvent.LambdaEvent, LambdaEvent.context(options)))
+
+const rejection = (lambda: KinesisLambda.KinesisLambda, event: LambdaEvent.LambdaEvent) =>
+  Effect.promise(() =>
+    lambda(event, LambdaEvent.context()).then(
+      () => undefined,
+      (error: unknown) => error
+    )
+  )
 
 describe("KinesisLambda", () => {
   it.live("answers an empty list when everything is settled", () =>
@@ -63,7 +95,7 @@ describe("KinesisLambda", () => {
     })
   )
 
-  it.live("T69 T70 reports only the lowest number that is not settled, compared as an integer", () =>
+  it.live("T69, T70: reports only the lowest number that is not settled, compared as an integer", () =>
     Effect.gen(function* () {
       const handled: Array<string> = []
       const lambda = KinesisLambda.make(scripted(handled), Journal.layerNone)
@@ -78,7 +110,101 @@ describe("KinesisLambda", () => {
     })
   )
 
-  it.live("T70 hands back what can't start before the function is killed", () =>
+  it.live("T77: tells numbers apart that are one as JavaScript numbers", () =>
+    Effect.gen(function* () {
+      const lambda = KinesisLambda.make(scripted(), Journal.layerNone)
+      const event = LambdaEvent.make(
+        { data: order("a1", "refuse"), sequenceNumber: "9007199254740993" },
+        { data: order("b1", "refuse"), sequenceNumber: "9007199254740992" }
+      )
+      assert.deepStrictEqual(reported(yield* invoke(lambda, event)), ["9007199254740992"])
+    })
+  )
+
+  it.live("T69: a key that failed holds its own records back, and the others go on", () =>
+    Effect.gen(function* () {
+      const handled: Array<string> = []
+      const lambda = KinesisLambda.make(scripted(handled), Journal.layerNone)
+      const event = eventOf(order("a1"), order("b1", "refuse"), order("a2"), order("b2"), order("c1"))
+      assert.deepStrictEqual(reported(yield* invoke(lambda, event)), [sequence(1)])
+      assert.deepStrictEqual(handled, ["a1", "a2", "c1"])
+    })
+  )
+
+  it.live("T71: reports a batch of which everything failed, and throws nothing", () =>
+    Effect.gen(function* () {
+      const lambda = KinesisLambda.make(scripted(), Journal.layerNone)
+      const batches = [[order("a1", "refuse")], [order("a1", "refuse"), order("b1", "refuse")], [order("a1", "die")]]
+      for (const batch of batches) {
+        assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(...batch))), [sequence(0)])
+      }
+    })
+  )
+
+  it.live("T72: reports a record whose handler dies or is interrupted, and settles the others", () =>
+    Effect.gen(function* () {
+      for (const does of ["die", "interrupt"]) {
+        const handled: Array<string> = []
+        const lambda = KinesisLambda.make(scripted(handled), Journal.layerNone)
+        const response = yield* invoke(lambda, eventOf(order("a1"), order("b1", does), order("c1")))
+        assert.deepStrictEqual(reported(response), [sequence(1)], does)
+        assert.deepStrictEqual(handled, ["a1", "c1"], does)
+      }
+    })
+  )
+
+  it.live("T75: does nothing for what was settled behind a failed record and comes again", () =>
+    Effect.gen(function* () {
+      const handled: Array<string> = []
+      const failing = new Set(["b1"])
+      const lambda = KinesisLambda.make(stubborn(failing, handled), Journal.layerMemory)
+      const event = eventOf(order("a1"), order("b1"), order("c1"))
+      assert.deepStrictEqual(reported(yield* invoke(lambda, event)), [sequence(1)])
+      failing.clear()
+      assert.deepStrictEqual(reported(yield* invoke(lambda, { Records: event.Records.slice(1) })), [])
+      assert.deepStrictEqual(handled, ["a1", "c1", "b1"])
+    })
+  )
+
+  it.live("T76: keeps the records of several streams apart, whose shards have the same names", () =>
+    Effect.gen(function* () {
+      const batches: Array<string> = []
+      const reader = WorkerEvent.layer(
+        Effect.succeed({
+          onEvent: (event: WorkerEvent.WorkerEvent) => {
+            if (event._tag !== "BatchFinished") return
+            event.batch.forEach(({ partition }, index) =>
+              batches.push(`${partition} ${event.result.outcomes[index]?._tag}`)
+            )
+          },
+          flush: Effect.void
+        })
+      )
+      const lambda = KinesisLambda.make(scripted(), Layer.merge(Journal.layerMemory, reader))
+      const stream = "arn:aws:kinesis:us-east-1:000000000000:stream"
+      for (const streamArn of [`${stream}/orders`, `${stream}/returns`, `${stream}/returns/consumer/shop:1`]) {
+        const event = LambdaEvent.make({ data: "{nope", sequenceNumber: sequence(0), streamArn })
+        assert.deepStrictEqual(reported(yield* invoke(lambda, event)), [])
+      }
+      const [one, other] = ["orders", "returns"].map((name) => ({
+        data: "{nope",
+        sequenceNumber: sequence(1),
+        streamArn: `${stream}/${name}`
+      }))
+      assert.isDefined(one)
+      assert.isDefined(other)
+      yield* invoke(lambda, LambdaEvent.make(one, other))
+      assert.deepStrictEqual(batches, [
+        "orders/shardId-000000000000 Parked",
+        "returns/shardId-000000000000 Parked",
+        "returns/shardId-000000000000 Duplicate",
+        "orders/shardId-000000000000 Parked",
+        "returns/shardId-000000000000 Parked"
+      ])
+    })
+  )
+
+  it.live("T70: hands back what can't start before the function is killed", () =>
     Effect.gen(function* () {
       const handled: Array<string> = []
       const lambda = KinesisLambda.make(scripted(handled), Journal.layerNone)
@@ -88,7 +214,7 @@ describe("KinesisLambda", () => {
     })
   )
 
-  it.live("interrupts what is in flight half a second before the function is killed", () =>
+  it.live("T70: interrupts what is in flight half a second before the function is killed", () =>
     Effect.gen(function* () {
       const lambda = KinesisLambda.make(scripted(), Journal.layerNone)
       const response = yield* invoke(lambda, eventOf(order("a1"), order("b1", "wait")), {
@@ -106,7 +232,7 @@ describe("KinesisLambda", () => {
         scripted(handled),
         Layer.merge(Journal.layerNone, DeadLetterSink.layerMemory(letters))
       )
-      const aggregate = Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2, 1, 2, 3)
+      const aggregate = Wire.framed(Wire.partitionKey("a"))
       const event = eventOf(
         order("a1"),
         aggregate,
@@ -126,7 +252,7 @@ describe("KinesisLambda", () => {
       assert.deepStrictEqual(
         letters.map((letter) => letter.reason.split("\n")[0]?.slice(0, 30)),
         [
-          "an aggregated record of the Ki",
+          "an aggregate that can't be rea",
           "not JSON in UTF-8: Expected pr",
           "Expected string",
           "not JSON in UTF-8: Unexpected ",
@@ -135,7 +261,7 @@ describe("KinesisLambda", () => {
           "`kinesis.data` is not a string"
         ]
       )
-      assert.deepStrictEqual(letters[0]?.delivery.bytes, Buffer.from(aggregate))
+      assert.deepStrictEqual(letters[0]?.delivery.bytes, aggregate)
     })
   )
 
@@ -146,14 +272,6 @@ describe("KinesisLambda", () => {
       assert.deepStrictEqual(reported(response), [sequence(1)])
     })
   )
-
-  const rejection = (lambda: KinesisLambda.KinesisLambda, event: LambdaEvent.LambdaEvent) =>
-    Effect.promise(() =>
-      lambda(event, LambdaEvent.context()).then(
-        () => undefined,
-        (error: unknown) => error
-      )
-    )
 
   it.live("throws over a record that can never succeed and heads its batch, so that Lambda bisects it free", () =>
     Effect.gen(function* () {
@@ -182,7 +300,7 @@ describe("KinesisLambda", () => {
       })
   )
 
-  it.live("T68 names what is wrong with an event of another trigger, and fails the invocation", () =>
+  it.live("T68: names what is wrong with an event of another trigger, and fails the invocation", () =>
     Effect.gen(function* () {
       const lambda = KinesisLambda.make(scripted(), Journal.layerNone)
       for (const event of [{}, null, { Records: "x" }, { Records: [{ body: "sqs" }] }]) {
@@ -253,19 +371,127 @@ describe("KinesisLambda", () => {
   )
 })
 
-TransportSuite.suite(
-  "Lambda behind the event source mapping",
-  (worker, layer, records) =>
+describe("an aggregate behind Lambda", () => {
+  const aggregated = eventOf(
+    order("a1"),
+    aggregateOf(order("b1"), order("c1"), order("d1"), order("c2")),
+    order("e1"),
+    aggregateOf(order("f1"), order("g1"))
+  )
+
+  it.live("is settled with all of its records, each under its own partition key", () =>
+    Effect.gen(function* () {
+      const handled: Array<string> = []
+      let mismatched = -1
+      const reader = WorkerEvent.layer(
+        Effect.succeed({
+          onEvent: (event: WorkerEvent.WorkerEvent) => {
+            if (event._tag === "BatchFinished") mismatched = event.mismatchedKeys
+          },
+          flush: Effect.void
+        })
+      )
+      const lambda = KinesisLambda.make(scripted(handled), Layer.merge(Journal.layerNone, reader))
+      const Records = aggregated.Records.filter((_, index) => index % 2 === 1)
+      assert.deepStrictEqual(yield* invoke(lambda, { Records }), { batchItemFailures: [] })
+      assert.deepStrictEqual(handled, ["b1", "c1", "d1", "c2", "f1", "g1"])
+      assert.strictEqual(mismatched, 0)
+    })
+  )
+
+  it.live(
+    "T10: is reported by its own number when one of its records failed; those that are done are not done again",
+    () =>
+      Effect.gen(function* () {
+        const handled: Array<string> = []
+        const failing = new Set(["c1"])
+        const lambda = KinesisLambda.make(stubborn(failing, handled), Journal.layerMemory)
+        assert.deepStrictEqual(reported(yield* invoke(lambda, aggregated)), [sequence(1)])
+        assert.deepStrictEqual(handled, ["a1", "b1", "d1", "e1", "f1", "g1"])
+        const again = { Records: aggregated.Records.slice(1) }
+        assert.deepStrictEqual(reported(yield* invoke(lambda, again)), [sequence(1)])
+        failing.clear()
+        assert.deepStrictEqual(reported(yield* invoke(lambda, again)), [])
+        assert.deepStrictEqual(handled.slice(6), ["c1", "c2"])
+      })
+  )
+
+  it.live("T10: is the lowest number that is not settled, also where a later record failed", () =>
+    Effect.gen(function* () {
+      const lambda = KinesisLambda.make(stubborn(new Set(["g1", "e1"]), []), Journal.layerMemory)
+      assert.deepStrictEqual(reported(yield* invoke(lambda, aggregated)), [sequence(2)])
+      const second = KinesisLambda.make(stubborn(new Set(["g1"]), []), Journal.layerMemory)
+      assert.deepStrictEqual(reported(yield* invoke(second, aggregated)), [sequence(3)])
+    })
+  )
+
+  it.live("is poison as a whole when it heads its batch and one of its records can never succeed", () =>
+    Effect.gen(function* () {
+      const poisoned = aggregateOf(order("a1"), "{nope", order("b1"))
+      const handled: Array<string> = []
+      const lambda = KinesisLambda.make(scripted(handled), Journal.layerNone)
+      const error = yield* rejection(lambda, eventOf(poisoned, order("c1")))
+      assert.instanceOf(error, KinesisLambda.PoisonRecord)
+      assert.strictEqual(error.sequenceNumber, sequence(0))
+      assert.match(error.message, /not JSON/)
+      assert.deepStrictEqual(handled, ["a1", "b1", "c1"])
+      // Alone, or behind what Lambda can cut off, it is reported.
+      assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(poisoned))), [sequence(0)])
+      assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(order("c1"), poisoned))), [sequence(1)])
+      const settledHead = eventOf(aggregateOf(order("a1"), order("b1")), "{nope", order("c1"))
+      assert.deepStrictEqual(reported(yield* invoke(lambda, settledHead)), [sequence(1)])
+    })
+  )
+
+  it.live("is no poison while its failed record may succeed later", () =>
+    Effect.gen(function* () {
+      const lambda = KinesisLambda.make(scripted(), Journal.layerNone)
+      const event = eventOf(aggregateOf(order("a1"), order("b1", "refuse")), order("c1"))
+      assert.deepStrictEqual(reported(yield* invoke(lambda, event)), [sequence(0)])
+    })
+  )
+
+  it.live("T58: of several keys can't be read where the mapping handles keys side by side, by itself one can", () =>
+    Effect.gen(function* () {
+      const letters: Array<DeadLetterSink.DeadLetter> = []
+      const handled: Array<string> = []
+      const layer = Layer.merge(Journal.layerNone, DeadLetterSink.layerMemory(letters))
+      const lambda = KinesisLambda.make(scripted(handled), layer, { parallelizationFactor: 2 })
+      const event = LambdaEvent.make(
+        { data: aggregateOf(order("a1"), order("b1")), partitionKey: "a" },
+        { data: aggregateOf(order("c1"), order("c2")), partitionKey: "c" },
+        { data: order("d1"), partitionKey: "d" }
+      )
+      assert.deepStrictEqual(reported(yield* invoke(lambda, event)), [])
+      assert.deepStrictEqual(handled, ["c1", "c2", "d1"])
+      assert.deepStrictEqual(
+        letters.map(({ delivery, reason }) => [delivery.position, reason.includes("ParallelizationFactor above 1")]),
+        [["1", true]]
+      )
+      yield* invoke(KinesisLambda.make(scripted(handled), layer, { parallelizationFactor: 1 }), event)
+      assert.deepStrictEqual(handled.slice(3), ["a1", "b1", "c1", "c2", "d1"])
+    })
+  )
+
+  it("T58: a factor that no mapping has is refused at once", () => {
+    for (const parallelizationFactor of [0, 11, 1.5, Number.NaN]) {
+      const make = () => KinesisLambda.make(scripted(), Journal.layerNone, { parallelizationFactor })
+      assert.throws(make, KinesisLambda.KinesisLambdaError, `parallelizationFactor is ${parallelizationFactor}`)
+    }
+  })
+})
+
+/** Puts records on a stream and ends when the mapping has settled or given up all of them. */
+const harness =
+  (entriesOf: (records: ReadonlyArray<TransportSuite.Sent>) => ReadonlyArray<KinesisClient.Entry>) =>
+  (worker: Worker.Worker<never>, layer: Layer.Layer<Journal.Journal>, records: ReadonlyArray<TransportSuite.Sent>) =>
     Effect.gen(function* () {
       const { endpoint } = yield* EmbeddedKinesis.EmbeddedKinesis
       const lambda = KinesisLambda.make(worker, layer)
       yield* Effect.addFinalizer(() => Effect.promise(() => lambda.close()))
       yield* Effect.gen(function* () {
         const client = yield* KinesisClient.KinesisClient
-        yield* client.putRecords(
-          "suite",
-          records.map(({ bytes, key }) => ({ partitionKey: key, data: bytes }))
-        )
+        yield* client.putRecords("suite", entriesOf(records))
         const mapping = yield* EventSourceMapping.make({
           stream: "suite",
           handler: lambda,
@@ -277,7 +503,27 @@ TransportSuite.suite(
         })
         yield* mapping.drained
       }).pipe(Effect.provide(KinesisClient.layer({ endpoint })))
-    }).pipe(Effect.scoped, Effect.provide(EmbeddedKinesis.layer({ streams: [{ name: "suite", shards: 2 }] }))),
+    }).pipe(Effect.scoped, Effect.provide(EmbeddedKinesis.layer({ streams: [{ name: "suite", shards: 2 }] })))
+
+const plainEntries = (records: ReadonlyArray<TransportSuite.Sent>): ReadonlyArray<KinesisClient.Entry> =>
+  records.map(({ bytes, key }) => ({ partitionKey: key, data: bytes }))
+
+/** What follows one another on a key goes into one aggregate of that key, three records at most. */
+const aggregatedEntries = (records: ReadonlyArray<TransportSuite.Sent>): ReadonlyArray<KinesisClient.Entry> =>
+  [...Lanes.group(records, ({ key }) => key)].flatMap(([partitionKey, sent]) => {
+    const users = sent.map(({ bytes }): Aggregation.UserRecord => ({ partitionKey, data: bytes }))
+    const starts = Array.from({ length: Math.ceil(users.length / 3) }, (_, index) => index * 3)
+    return starts.map((start) => ({ partitionKey, data: Aggregation.make(users.slice(start, start + 3)) }))
+  })
+
+TransportSuite.suite("Lambda behind the event source mapping", harness(plainEntries), KinesisLambda.promises, {
+  timeout: 20_000,
+  faults: true
+})
+
+TransportSuite.suite(
+  "Lambda behind the event source mapping, on aggregates",
+  harness(aggregatedEntries),
   KinesisLambda.promises,
-  { timeout: 20_000, faults: true }
+  { timeout: 20_000 }
 )

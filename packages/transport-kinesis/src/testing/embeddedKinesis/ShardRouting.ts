@@ -4,7 +4,7 @@
  * @see https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
  * @since 0.1.0
  */
-import { createHash } from "node:crypto"
+import * as HashKey from "../../HashKey.ts"
 
 /**
  * A shard and the hash keys that it owns, both ends included.
@@ -25,8 +25,7 @@ export interface HashRange {
  * @category getters
  * @since 0.1.0
  */
-export const hashKey = (partitionKey: string): bigint =>
-  BigInt(`0x${createHash("md5").update(partitionKey, "utf8").digest("hex")}`)
+export const hashKey: (partitionKey: string) => bigint = HashKey.ofPartitionKey
 
 /**
  * The open shard that a record goes to; `undefined` when its hash key is no number or no range owns it.
@@ -38,8 +37,6 @@ export const shardOf = (
   shards: ReadonlyArray<HashRange>,
   record: { readonly partitionKey: string; readonly explicitHashKey?: string | undefined }
 ): string | undefined => {
-  const explicit = record.explicitHashKey
-  if (explicit !== undefined && !/^\d{1,39}$/.test(explicit)) return undefined
-  const hash = explicit === undefined ? hashKey(record.partitionKey) : BigInt(explicit)
-  return shards.find((shard) => shard.open && shard.start <= hash && hash <= shard.end)?.shardId
+  const hash = HashKey.of(record)
+  return hash === undefined ? undefined : shards.find((shard) => shard.open && HashKey.isWithin(hash, shard))?.shardId
 }
