@@ -36,6 +36,14 @@ export type FetcherEvent =
   | { readonly _tag: "FetchFailed"; readonly shardId: string; readonly error: KinesisError.KinesisError }
   /** An iterator expired and was renewed from the last delivered record. */
   | { readonly _tag: "IteratorRenewed"; readonly shardId: string }
+  /** The record at the position has expired from the stream, and what followed it may have too. */
+  | {
+      readonly _tag: "RecordsTrimmed"
+      readonly shardId: string
+      readonly position: string
+      /** The first record that is still there; `undefined` where it is not known yet. */
+      readonly resumed: string | undefined
+    }
   /** A subscription was silent for too long, or broke, and is made anew. */
   | { readonly _tag: "Resubscribed"; readonly shardId: string; readonly reason: string }
   /** Enhanced fan-out does not work here; the shard is polled from now on. */

@@ -45,6 +45,7 @@ import * as ShardRun from "./kinesisConsumer/ShardRun.ts"
 import type * as KinesisError from "./KinesisError.ts"
 import { ShardAssignment } from "./ShardAssignment.ts"
 import * as ShardPosition from "./ShardPosition.ts"
+import * as StreamSettings from "./StreamSettings.ts"
 
 /**
  * What this transport promises. Attempts are counted as long as one process has the shard.
@@ -107,6 +108,13 @@ export interface Options {
   readonly discoveryInterval?: Duration.Input | undefined
   /** What becomes of user records that do not belong to the shard of their aggregate. Default `"off"`: all are handled. */
   readonly hashRangePolicy?: Aggregation.HashRangePolicy | undefined
+  /**
+   * A stream that ignores partition keys (`RecordDistributionStrategy=AUTO`) keeps no order: whether that ends the
+   * consumer, at its start or later, or is only reported. Default `"refuse"`.
+   */
+  readonly onUnordered?: "report" | "refuse" | undefined
+  /** Time between looks at the settings of the stream. Default 5 minutes. */
+  readonly settingsInterval?: Duration.Input | undefined
   /** Told everything from the first event on, in the consumer's own turn: must be quick and must not throw. */
   readonly onEvent?: ((event: ConsumerEvent.ConsumerEvent) => void) | undefined
 }
@@ -121,6 +129,7 @@ export type Failure =
   | KinesisError.KinesisError
   | Checkpoint.CheckpointError
   | JournalError
+  | StreamSettings.StreamSettingsError
   | KinesisConsumerError
 
 /**
@@ -151,7 +160,7 @@ export const make: <R>(
   options: Options
 ) => Effect.Effect<
   KinesisConsumer,
-  KinesisError.KinesisError | KinesisConsumerError,
+  KinesisError.KinesisError | StreamSettings.StreamSettingsError | KinesisConsumerError,
   R | Journal | KinesisClient.KinesisClient | CheckpointStore | Fetcher | ShardAssignment | Scope.Scope
 > = Effect.fnUntraced(function* <R>(worker: Worker<R>, options: Options) {
   const settings = yield* resolve(options)
@@ -159,7 +168,8 @@ export const make: <R>(
   const store = yield* CheckpointStore
   const fetcher = yield* Fetcher
   const assignment = yield* ShardAssignment
-  const summary = yield* client.describeStreamSummary(options.stream)
+  const watched = { stream: options.stream, onUnordered: options.onUnordered, interval: options.settingsInterval }
+  const summary = yield* StreamSettings.verify(watched)
   const now = yield* Clock.currentTimeMillis
   const feed = yield* Feed.make(ConsumerEvent.none, ConsumerEvent.count)
   const failed = Deferred.makeUnsafe<never, Failure>()
@@ -197,6 +207,7 @@ export const make: <R>(
     emit,
     run: (shard) => loudly(failed, ShardRun.run(room, shard))
   })
+  yield* Effect.forkScoped(loudly(failed, StreamSettings.watch(watched, summary)))
   yield* Effect.forkScoped(loudly(failed, discovery))
   const consumer: KinesisConsumer = {
     stats: Effect.sync(feed.stats),
@@ -229,7 +240,7 @@ export const run = <R>(
 /** A forked fiber that fails is silent: whatever ends one ends the consumer. */
 const loudly = <A, R>(
   failed: Deferred.Deferred<never, Failure>,
-  self: Effect.Effect<A, KinesisError.KinesisError | Checkpoint.CheckpointError | JournalError, R>
+  self: Effect.Effect<A, Exclude<Failure, KinesisConsumerError>, R>
 ): Effect.Effect<void, never, R> =>
   self.pipe(
     Effect.catch((error) => Deferred.fail(failed, error)),

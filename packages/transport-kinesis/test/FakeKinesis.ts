@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 
 import * as KinesisClient from "../src/KinesisClient.ts"
 import * as KinesisError from "../src/KinesisError.ts"
@@ -13,6 +14,7 @@ interface FakeShard {
 }
 
 const five = 5 * 60_000
+const everything: KinesisClient.HashRange = { start: 0n, end: (1n << 128n) - 1n }
 
 export const failure = (reason: KinesisError.Reason, operation = "GetRecords") =>
   new KinesisError.KinesisError({ reason, operation, message: reason, retryable: KinesisError.isRetryable(reason) })
@@ -72,10 +74,18 @@ export class FakeKinesis {
           retention: this.retention,
           openShards: this.shards.length,
           maxRecordBytes: 1024 * 1024,
-          ignoresPartitionKeys: false
+          ignoresPartitionKeys: false,
+          createdAt: 0,
+          mode: "PROVISIONED" as const
         }),
+      registerConsumer: () => Effect.die("not used"),
+      describeConsumer: () => Effect.die("not used"),
+      deregisterConsumer: () => Effect.die("not used"),
+      subscribeToShard: () => Stream.die("not used"),
       listShards: () =>
-        Effect.sync(() => this.shards.map(({ closed, parents, shardId }) => ({ closed, parents, shardId }))),
+        Effect.sync(() =>
+          this.shards.map(({ closed, parents, shardId }) => ({ closed, parents, shardId, hashRange: everything }))
+        ),
       getShardIterator: (_, shardId, position) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           this.iterators.push(position)

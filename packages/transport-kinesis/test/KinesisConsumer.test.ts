@@ -427,6 +427,24 @@ describe("a consumer", () => {
     })
   )
 
+  it.effect("T78: a stream that ignores partition keys is refused at the start, or later, or reported by config", () =>
+    Effect.gen(function* () {
+      const place = yield* world()
+      const { handled, worker } = recorder()
+      yield* place.stream.configure({ ignoresPartitionKeys: true })
+      assert.strictEqual((yield* Effect.flip(start(place, worker)))._tag, "StreamSettingsError")
+      yield* start(place, worker, { onUnordered: "report", application: "other" })
+      yield* place.stream.put(noted("a1"))
+      yield* until("a1 handled", () => handled.length === 1)
+      yield* place.stream.configure({ ignoresPartitionKeys: false })
+      const running = yield* start(place, worker)
+      yield* place.stream.configure({ ignoresPartitionKeys: true })
+      const ended = yield* Effect.forkChild(Effect.flip(running.consumer.join))
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* Fiber.join(ended))._tag, "StreamSettingsError")
+    })
+  )
+
   it.effect("a permanent failure without a journal halts its key alone, and its shard when the window is full", () =>
     Effect.gen(function* () {
       const place = yield* world({ journal: "none" })

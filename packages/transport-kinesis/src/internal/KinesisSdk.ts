@@ -43,12 +43,13 @@ export const calls = (sdk: Sdk.KinesisClient): Service => {
           client.send(new Sdk.CreateStreamCommand({ StreamName: stream, ShardCount: shards }), abort)
         )
       ),
-    ...consumers(ask)
+    ...consumers(ask, sdk)
   }
 }
 
 const consumers = (
-  ask: Call
+  ask: Call,
+  sdk: Sdk.KinesisClient
 ): Pick<Service, "registerConsumer" | "describeConsumer" | "deregisterConsumer" | "subscribeToShard"> => ({
   registerConsumer: (streamArn, name) =>
     Effect.map(
@@ -70,7 +71,7 @@ const consumers = (
         client.send(new Sdk.DeregisterStreamConsumerCommand({ StreamARN: streamArn, ConsumerName: name }), abort)
       )
     ),
-  subscribeToShard: subscribeToShard(ask)
+  subscribeToShard: subscribeToShard(sdk)
 })
 
 const fromConsumer = (consumer: Sdk.Consumer | undefined, name: string): StreamConsumer => ({
@@ -79,39 +80,56 @@ const fromConsumer = (consumer: Sdk.Consumer | undefined, name: string): StreamC
   status: consumer?.ConsumerStatus ?? "CREATING"
 })
 
+/**
+ * The connection is given back when the scope closes: the iterator alone can't end while it waits for the next event. The
+ * client's timeout is for calls; here it would cut a subscription that is merely quiet. Who subscribes watches over that.
+ */
 const subscribeToShard =
-  (ask: Call): Service["subscribeToShard"] =>
+  (sdk: Sdk.KinesisClient): Service["subscribeToShard"] =>
   (consumerArn, shardId, position) =>
     Stream.unwrap(
-      Effect.map(
-        ask("SubscribeToShard", (client, abort) => {
-          const { ShardIteratorType: Type, StartingSequenceNumber: SequenceNumber, Timestamp } = start(position)
-          return client.send(
-            new Sdk.SubscribeToShardCommand({
-              ConsumerARN: consumerArn,
-              ShardId: shardId,
-              StartingPosition: {
-                Type,
-                ...(SequenceNumber === undefined ? {} : { SequenceNumber }),
-                ...(Timestamp === undefined ? {} : { Timestamp })
-              }
-            }),
-            abort
-          )
-        }),
-        ({ EventStream }) =>
-          EventStream === undefined
-            ? Stream.empty
-            : Stream.fromAsyncIterable(EventStream, (cause) => KinesisError.fromThrown("SubscribeToShard", cause)).pipe(
-                Stream.mapEffect(fromPushed)
-              )
-      )
+      Effect.gen(function* () {
+        const abort = yield* Effect.acquireRelease(
+          Effect.sync(() => new AbortController()),
+          (controller) => Effect.sync(() => controller.abort())
+        )
+        const { EventStream } = yield* Effect.tryPromise({
+          try: () =>
+            sdk.send(
+              new Sdk.SubscribeToShardCommand({
+                ConsumerARN: consumerArn,
+                ShardId: shardId,
+                StartingPosition: startingPosition(position)
+              }),
+              { abortSignal: abort.signal, requestTimeout: 0 }
+            ),
+          catch: (cause) => KinesisError.fromThrown("SubscribeToShard", cause)
+        })
+        return EventStream === undefined
+          ? Stream.empty
+          : Stream.mapEffect(Stream.fromAsyncIterable(EventStream, broken), fromPushed)
+      })
     )
 
+const startingPosition = (position: Position): Sdk.StartingPosition => {
+  const { ShardIteratorType: Type, StartingSequenceNumber: SequenceNumber, Timestamp } = start(position)
+  return {
+    Type,
+    ...(SequenceNumber === undefined ? {} : { SequenceNumber }),
+    ...(Timestamp === undefined ? {} : { Timestamp })
+  }
+}
+
+/** An exception that AWS sent down the subscription, or else the end of its connection: that may work the next time. */
+const broken = (cause: unknown): KinesisError.KinesisError => {
+  const error = KinesisError.fromThrown("SubscribeToShard", cause)
+  if (error.reason !== "Unknown" || cause instanceof Sdk.KinesisServiceException) return error
+  const { message, operation } = error
+  return new KinesisError.KinesisError({ reason: "Unavailable", operation, message, retryable: true, cause })
+}
+
 /** An error that comes down the subscription is a member of its own, with no records beside it. */
-const fromPushed = (
-  pushed: Sdk.SubscribeToShardEventStream
-): Effect.Effect<Push, KinesisError.KinesisError> => {
+const fromPushed = (pushed: Sdk.SubscribeToShardEventStream): Effect.Effect<Push, KinesisError.KinesisError> => {
   const event = pushed.SubscribeToShardEvent
   if (event === undefined) {
     const [cause] = Object.values(pushed)

@@ -31,14 +31,6 @@ export type ConsumerEvent =
   | { readonly _tag: "ShardReleased"; readonly shardId: string; readonly settled: boolean }
   /** Another process took the shard over; what this one writes is refused. */
   | { readonly _tag: "ShardFenced"; readonly shardId: string; readonly token: number }
-  /** The record at the checkpoint is gone from the stream, and what followed it may be too. */
-  | {
-      readonly _tag: "RecordsTrimmed"
-      readonly shardId: string
-      readonly checkpoint: string
-      /** The first record that is still there. */
-      readonly resumed: string
-    }
   /** The stream forgot a shard before it was read to its end. */
   | { readonly _tag: "ShardLost"; readonly shardId: string; readonly position: ShardPosition.ShardPosition }
   | {

@@ -40,7 +40,7 @@ export const lineOf = (event: ConsumerEvent): Line | undefined => {
       )
     case "RecordsTrimmed":
       return error(
-        `shard ${event.shardId}: the record at the checkpoint ${event.checkpoint} has expired, and what followed it up to ${event.resumed} may be lost: the consumer was behind by more than the stream's retention`
+        `shard ${event.shardId}: the record ${event.position} has expired, and what followed it up to ${event.resumed ?? "the oldest there is"} may be lost: the consumer was behind by more than the stream's retention`
       )
     case "ShardLost":
       return error(`shard ${event.shardId} expired from the stream before it was read to its end: its rest is lost`)

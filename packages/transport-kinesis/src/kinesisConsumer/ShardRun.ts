@@ -231,7 +231,7 @@ const offer = <R>(ownership: Ownership<R>, page: ReadonlyArray<KinesisClient.Rec
   const { shardId } = shard
   const gap = first ? Resume.gap(position, page) : undefined
   if (gap !== undefined) {
-    room.emit({ _tag: "RecordsTrimmed", shardId, checkpoint: ShardPosition.encode(position), resumed: gap })
+    room.emit({ _tag: "RecordsTrimmed", shardId, position: ShardPosition.encode(position), resumed: gap })
   }
   const records = first ? Resume.rest(position, page) : page
   const deliveries = Deliveries.fromRecords(room.partition(shardId), records, {

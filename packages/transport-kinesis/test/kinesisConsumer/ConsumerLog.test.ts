@@ -23,7 +23,7 @@ describe("the log of a consumer", () => {
 
   it("says every loss, and nothing of the good path", () => {
     const line = ConsumerLog.makeLimit()
-    const lost: ConsumerEvent = { _tag: "RecordsTrimmed", shardId: "0", checkpoint: "1", resumed: "9" }
+    const lost: ConsumerEvent = { _tag: "RecordsTrimmed", shardId: "0", position: "1", resumed: "9" }
     assert.strictEqual(line(lost, 0)?.level, "Error")
     assert.strictEqual(line(lost, 1)?.level, "Error")
     assert.isUndefined(line({ _tag: "IteratorRenewed", shardId: "0" }, 0))
