@@ -42,7 +42,39 @@ export interface LambdaEvent {
 }
 
 /**
- * The part of the function's context that we read.
+ * What an event of a mapping with a tumbling window says beside its records.
+ *
+ * **Gotchas**
+ *
+ * The final call of a window may carry no records: a schema that asks for one refuses it.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html
+ * @category models
+ * @since 0.1.0
+ */
+export interface TimeWindow {
+  /** ISO 8601, whole seconds. The start belongs to the window, the end to the next. */
+  readonly window: { readonly start: string; readonly end: string }
+  /** What the function answered before in this window; `{}` in its first call. */
+  readonly state: unknown
+  readonly shardId: string
+  readonly eventSourceARN: string
+  /** The window is over and its state complete. The next call begins another window, with an empty state. */
+  readonly isFinalInvokeForWindow: boolean
+  /** The state outgrew 1 MB. The next call goes on in the same window, with an empty state. */
+  readonly isWindowTerminatedEarly: boolean
+}
+
+/**
+ * A batch of one shard and one tumbling window.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TimeWindowEvent extends LambdaEvent, TimeWindow {}
+
+/**
+ * The part of the function's context that we read, and what else a function under a mapping of ours may look up.
  *
  * @category models
  * @since 0.1.0
@@ -53,6 +85,11 @@ export interface LambdaContext {
   readonly invokedFunctionArn: string
   /** Milliseconds until the function is killed. */
   readonly getRemainingTimeInMillis: () => number
+  readonly functionVersion?: string
+  readonly memoryLimitInMB?: string
+  readonly logGroupName?: string
+  readonly logStreamName?: string
+  readonly callbackWaitsForEmptyEventLoop?: boolean
 }
 
 /**
@@ -66,12 +103,36 @@ export interface LambdaResponse {
 }
 
 /**
- * A function of a Kinesis stream.
+ * The answer of a function under a tumbling window. An answer without `state` is a failed call.
  *
  * @category models
  * @since 0.1.0
  */
-export type Handler<Response = unknown> = (event: LambdaEvent, context: LambdaContext) => Promise<Response>
+export interface TimeWindowResponse extends Partial<LambdaResponse> {
+  readonly state: unknown
+}
+
+/**
+ * How a function that takes three parameters answers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Callback = AnyHandler<unknown>["callback"]
+
+/**
+ * A function of a Kinesis stream: ours or anyone's, whatever types of event and context it was written with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Handler<Response = unknown> = AnyHandler<Response>["handler"]
+
+/** Written as methods, parameters compare both ways: lists may be mutable, and the context may be of another package. */
+interface AnyHandler<Response> {
+  callback(error?: unknown, answer?: unknown): void
+  handler(event: LambdaEvent, context: LambdaContext, callback?: Callback): Promise<Response> | Response
+}
 
 /**
  * What a record of an event is built from.

@@ -174,11 +174,11 @@ describe("a mapping", () => {
       yield* EventSourceMapping.make({
         ...settings,
         handler,
-        maximumRecordAge: "1 second",
-        backoff: () => 400,
+        maximumRecordAge: "1 minute",
+        backoff: () => "25 seconds",
         onFailure: (failure) => Effect.sync(() => void failures.push(failure))
       })
-      yield* TestClock.adjust("5 seconds")
+      yield* TestClock.adjust("2 minutes")
       assert.strictEqual(batches.length, 3)
       assert.strictEqual(failures[0]?.document.requestContext.condition, "RecordAgeExceeded")
       assert.notProperty(failures[0]?.document, "responseContext")
@@ -228,6 +228,7 @@ describe("a mapping", () => {
     kinesis.put("a", ["before"], 0)
     const { handler, seen } = recorder()
     return Effect.gen(function* () {
+      yield* TestClock.adjust(1)
       yield* EventSourceMapping.make({ ...settings, handler, startingPosition: "LATEST" })
       yield* TestClock.adjust("1500 millis")
       kinesis.add("b", "a")
@@ -236,6 +237,22 @@ describe("a mapping", () => {
       assert.deepStrictEqual(seen(), ["after"])
     }).pipe(Effect.provide(kinesis.layer))
   })
+
+  it.effect(
+    "T11: LATEST is the moment at which the mapping was made: what is put before the first read is seen",
+    () => {
+      const kinesis = new FakeKinesis("a")
+      kinesis.put("a", ["before"], 0)
+      const { handler, seen } = recorder()
+      return Effect.gen(function* () {
+        yield* TestClock.adjust(1)
+        yield* EventSourceMapping.make({ ...settings, handler, startingPosition: "LATEST" })
+        kinesis.put("a", ["after"], 1)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(seen(), ["after"])
+      }).pipe(Effect.provide(kinesis.layer))
+    }
+  )
 
   it.effect("T11: under LATEST an iterator that expires does not jump over what came meanwhile", () => {
     const kinesis = new FakeKinesis("a")
@@ -246,7 +263,10 @@ describe("a mapping", () => {
       kinesis.put("a", ["meanwhile"], 500)
       kinesis.failures.push("ExpiredIterator")
       yield* TestClock.adjust("2 seconds")
-      assert.deepStrictEqual(kinesis.iterators, [{ _tag: "Latest" }, { _tag: "AtTimestamp", at: 0 }])
+      assert.deepStrictEqual(kinesis.iterators, [
+        { _tag: "AtTimestamp", at: 0 },
+        { _tag: "AtTimestamp", at: 0 }
+      ])
       assert.deepStrictEqual(seen(), ["meanwhile"])
     }).pipe(Effect.provide(kinesis.layer))
   })
@@ -282,7 +302,7 @@ describe("a mapping", () => {
       kinesis.put("a", ["2"], 1000)
       yield* TestClock.adjust("7 minutes")
       assert.deepStrictEqual(seen(), ["1", "1", "2"])
-      assert.deepStrictEqual(kinesis.iterators, [{ _tag: "TrimHorizon" }, { _tag: "After", sequenceNumber: "1" }])
+      assert.deepStrictEqual(kinesis.iterators, [{ _tag: "TrimHorizon" }, { _tag: "At", sequenceNumber: "1" }])
       assert.strictEqual((yield* mapping.stats).readFailures, 0)
     }).pipe(Effect.provide(kinesis.layer))
   })
@@ -402,31 +422,29 @@ describe("a mapping", () => {
     }).pipe(Effect.provide(kinesis.layer))
   })
 
-  it.effect("regression: who falls behind on its events misses the oldest, not the newest", () => {
+  it.effect("tells what it did, from the start of a shard to its end, to who listens before it begins", () => {
     const kinesis = new FakeKinesis("a")
-    kinesis.put("a", count(5000), 0)
+    kinesis.put("a", ["1"], 0)
     kinesis.add("b", "a")
-    const { handler } = recorder()
     const met: Array<EventSourceMapping.Event> = []
     return Effect.gen(function* () {
-      const mapping = yield* EventSourceMapping.make({ ...settings, handler, batchSize: 1 })
+      const mapping = yield* EventSourceMapping.make({ ...settings, handler: recorder().handler })
       yield* mapping.events.pipe(
-        Stream.runForEach((event) =>
-          Effect.andThen(
-            Effect.sync(() => met.push(event)),
-            met.length === 0 ? Effect.sleep("1 minute") : Effect.void
-          )
-        ),
+        Stream.runForEach((event) => Effect.sync(() => met.push(event))),
         Effect.forkScoped({ startImmediately: true })
       )
       yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* mapping.stats).settled, 5000)
-      yield* TestClock.adjust("1 minute")
-      assert.isBelow(met.length, 5000)
-      assert.deepStrictEqual(met.slice(-2), [
-        { _tag: "ShardStarted", shardId: "b" },
-        { _tag: "ShardEnded", shardId: "a" }
-      ])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(
+        met.map((event) => [event._tag, "shardId" in event ? event.shardId : undefined]),
+        [
+          ["ShardStarted", "a"],
+          ["Invoked", "a"],
+          ["ShardStarted", "b"],
+          ["ShardEnded", "a"]
+        ]
+      )
+      assert.deepInclude(met[0], { position: { _tag: "TrimHorizon" } })
     }).pipe(Effect.provide(kinesis.layer))
   })
 
@@ -437,7 +455,15 @@ describe("a mapping", () => {
       { batchSize: 10_001 },
       { maximumBatchingWindow: "301 seconds" },
       { maximumRetryAttempts: -2 },
-      { maximumRecordAge: -1 },
+      { maximumRecordAge: "59 seconds" },
+      { maximumRecordAge: "8 days" },
+      { parallelizationFactor: 0 },
+      { parallelizationFactor: 11 },
+      { tumblingWindow: "901 seconds" },
+      { tumblingWindow: "1500 millis" },
+      { tumblingWindow: "1 minute", parallelizationFactor: 2 },
+      { reservedConcurrency: -1 },
+      { filterCriteria: ["{nope"] },
       { functionTimeout: 0 },
       { functionTimeout: "16 minutes" },
       { pollInterval: 0 }

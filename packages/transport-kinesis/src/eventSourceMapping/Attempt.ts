@@ -34,7 +34,7 @@ export interface Policy {
 }
 
 /**
- * Records given up, and why.
+ * Records given up, and why. The final call of a window has none of its own.
  *
  * @category models
  * @since 0.1.0
@@ -78,12 +78,14 @@ export const first = (records: ReadonlyArray<KinesisClient.Record>): Attempt => 
  * - `From`: what lies before it is done. With bisect on, a cut that shrank the batch uses up no retry.
  * - Thrown with bisect on: two halves, in order, at no cost; a single record is retried.
  * - An unreadable answer does not bisect: it says nothing about a record.
+ * - Throttled: the same again, as if nothing had happened.
  * - Progress does not reset the counter: AWS counted 4 invocations for a batch of 3 with 3 retries whose last failed.
  *
  * @category transitions
  * @since 0.1.0
  */
 export const next = (attempt: Attempt, verdict: Verdict.Verdict, policy: Policy): Step => {
+  if (verdict._tag === "Throttled") return { settled: 0, again: [attempt], discard: undefined }
   const invocations = attempt.invocations + 1
   if (verdict._tag === "Settled") return { settled: attempt.records.length, again: [], discard: undefined }
   if (verdict._tag === "From") {

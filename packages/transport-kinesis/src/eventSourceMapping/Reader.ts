@@ -6,6 +6,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
+import * as Cursor from "../fetcher/Cursor.ts"
+import * as Pace from "../fetcher/Pace.ts"
+import * as ReadVerdict from "../fetcher/Verdict.ts"
 import type * as KinesisClient from "../KinesisClient.ts"
 import type * as KinesisError from "../KinesisError.ts"
 
@@ -35,6 +38,8 @@ export interface Options {
   /** Milliseconds between reads at the tip. */
   readonly pollInterval: number
   readonly onError: (error: KinesisError.KinesisError) => void
+  /** The record that was done last is gone from the stream, and so may be others before `resumed`. */
+  readonly onTrimmed: (after: string, resumed: string) => void
 }
 
 // A shard answers 5 reads a second, all readers together; behind the tip we take them all.
@@ -53,62 +58,83 @@ const pageLimit = 10_000
  *
  * **Details**
  *
- * LATEST is resolved once. An iterator that has to be renewed before the first record continues at the moment at which
- * the first one was taken; LATEST again would jump over what came in between.
+ * It stands on the pure parts of `fetcher/Polling.ts` and differs in who sets the pace: it reads when it is asked to, so
+ * that a read that shows an empty shard is known to have begun after the question. A record at which it was to go on and
+ * that is no longer retained is told, and reading goes on at the oldest.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: Options): Reader => {
-  const { client, shardId, stream } = options
-  let position = options.start
-  let iterator: { readonly value: string; readonly at: number } | undefined
-  let due = 0
-
-  const renewed = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    if (iterator !== undefined && now - iterator.at < iteratorLife) return iterator.value
-    const value = yield* client.getShardIterator(stream, shardId, position)
-    if (position._tag === "Latest") position = { _tag: "AtTimestamp", at: now }
-    iterator = { value, at: now }
-    return value
-  })
-
-  const once = Effect.gen(function* () {
-    const page = yield* client.getRecords(yield* renewed, pageLimit)
-    const now = yield* Clock.currentTimeMillis
-    const last = page.records.at(-1)
-    if (last !== undefined) position = { _tag: "After", sequenceNumber: last.sequenceNumber }
-    iterator = page.next === undefined ? undefined : { value: page.next, at: now }
-    due = now + (page.millisBehindLatest > 0 ? Math.min(fastest, options.pollInterval) : options.pollInterval)
-    return page
-  })
-
-  return { pause: pause(() => due), read: persistent(once, options.onError, () => void (iterator = undefined)) }
+  const shard: Shard = { options, cursor: cursorAt(options.start), iterator: undefined, due: 0, failures: 0 }
+  return { pause: (deadline) => pause(shard, deadline), read: read(shard) }
 }
 
-const pause = (due: () => number) =>
-  Effect.fnUntraced(function* (deadline: number | undefined) {
-    const now = yield* Clock.currentTimeMillis
-    const until = Math.min(due(), deadline ?? Infinity)
-    if (until > now) yield* Effect.sleep(until - now)
-    return due() <= (deadline ?? Infinity)
-  })
+interface Shard {
+  readonly options: Options
+  cursor: Cursor.Cursor
+  iterator: { readonly value: string; readonly at: number } | undefined
+  due: number
+  failures: number
+}
 
-const persistent = (
-  once: Effect.Effect<KinesisClient.Page, KinesisError.KinesisError>,
-  onError: Options["onError"],
-  forget: () => void
-): Effect.Effect<KinesisClient.Page, KinesisError.KinesisError> =>
-  Effect.catchTag(once, "KinesisError", (error) => {
-    onError(error)
-    if (error.reason === "ExpiredIterator") {
-      forget()
-      return persistent(once, onError, forget)
-    }
-    if (!error.retryable) return Effect.fail(error)
-    return Effect.andThen(
-      Effect.sleep(rest),
-      Effect.suspend(() => persistent(once, onError, forget))
+/** A record that was done counts as delivered: that it is gone from the stream is worth an event. */
+const cursorAt = (start: KinesisClient.Position): Cursor.Cursor => ({
+  ...Cursor.make(start),
+  delivered: start._tag === "After" ? start.sequenceNumber : undefined
+})
+
+const pause = Effect.fnUntraced(function* (shard: Shard, deadline: number | undefined) {
+  const now = yield* Clock.currentTimeMillis
+  const until = Math.min(shard.due, deadline ?? Infinity)
+  if (until > now) yield* Effect.sleep(until - now)
+  return shard.due <= (deadline ?? Infinity)
+})
+
+const read = (shard: Shard): Effect.Effect<KinesisClient.Page, KinesisError.KinesisError> =>
+  Effect.catchTag(once(shard), "KinesisError", (error) =>
+    Effect.andThen(
+      mend(shard, error),
+      Effect.suspend(() => read(shard))
     )
-  })
+  )
+
+const once = Effect.fnUntraced(function* (shard: Shard) {
+  const { client, onTrimmed, pollInterval } = shard.options
+  const value = yield* iteratorOf(shard)
+  const askedAt = yield* Clock.currentTimeMillis
+  const page = yield* client.getRecords(value, pageLimit)
+  const { millisBehindLatest, next } = page
+  const rates = { readInterval: Math.min(fastest, pollInterval), idleInterval: pollInterval }
+  shard.failures = 0
+  shard.due = Pace.afterPage(rates, { askedAt, bytes: Pace.sizeOf(page.records), millisBehindLatest })
+  shard.iterator = next === undefined ? undefined : { value: next, at: askedAt }
+  const { delivered } = shard.cursor
+  const { cursor, gap, records } = Cursor.accept(shard.cursor, page.records)
+  shard.cursor = cursor
+  if (gap !== undefined && delivered !== undefined) onTrimmed(delivered, gap)
+  return { ...page, records }
+})
+
+const iteratorOf = Effect.fnUntraced(function* (shard: Shard) {
+  const now = yield* Clock.currentTimeMillis
+  const { client, shardId, stream } = shard.options
+  if (shard.iterator !== undefined && now - shard.iterator.at < iteratorLife) return shard.iterator.value
+  shard.cursor = Cursor.renew(shard.cursor)
+  const value = yield* client.getShardIterator(stream, shardId, Cursor.start(shard.cursor))
+  shard.iterator = { value, at: now }
+  return value
+})
+
+/** Gets the shard ready for another try, or fails. */
+const mend = Effect.fnUntraced(function* (shard: Shard, error: KinesisError.KinesisError) {
+  shard.failures++
+  shard.options.onError(error)
+  const verdict = ReadVerdict.judge(error, Cursor.start(shard.cursor), yield* Clock.currentTimeMillis)
+  if (verdict === "Fail") return yield* error
+  if (verdict !== "Retry") shard.iterator = undefined
+  if (verdict === "Oldest") shard.cursor = Cursor.toOldest(shard.cursor)
+  // One expired iterator is replaced at once; a second in a row has another cause, and is not to spin.
+  const atOnce = verdict === "Renew" && shard.failures === 1
+  return yield* atOnce ? Effect.void : Effect.sleep(rest)
+})

@@ -10,7 +10,8 @@
 import * as SequenceNumber from "../SequenceNumber.ts"
 
 /**
- * What happens to the batch: all of it is done, all from `index` on is sent again, or all of it is.
+ * What happens to the batch: all of it is done, all from `index` on is sent again, or all of it is. `Throttled`: the call
+ * did not reach the function, and does not count.
  *
  * @category models
  * @since 0.1.0
@@ -19,6 +20,7 @@ export type Verdict =
   | { readonly _tag: "Settled" }
   | { readonly _tag: "From"; readonly index: number }
   | { readonly _tag: "Failed"; readonly functionError: "Unhandled" | null }
+  | { readonly _tag: "Throttled" }
 
 /**
  * Every record is done.
@@ -37,12 +39,20 @@ export const settled: Verdict = { _tag: "Settled" }
 export const thrown: Verdict = { _tag: "Failed", functionError: "Unhandled" }
 
 /**
- * The answer names something that is not in the batch.
+ * The answer names something that is not in the batch, or lacks the state of a tumbling window.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const unreadable: Verdict = { _tag: "Failed", functionError: null }
+
+/**
+ * The call did not reach the function.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const throttled: Verdict = { _tag: "Throttled" }
 
 /**
  * The verdict on an answer (a JSON value) to a batch of these sequence numbers.

@@ -1,4 +1,5 @@
 export * as CheckpointSuite from "./CheckpointSuite.ts"
 export * as EmbeddedKinesis from "./EmbeddedKinesis.ts"
 export * as FakeKinesis from "./FakeKinesis.ts"
+export * as HandlerTest from "./HandlerTest.ts"
 export * as LambdaRuntime from "./LambdaRuntime.ts"

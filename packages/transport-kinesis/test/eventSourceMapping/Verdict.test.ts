@@ -39,7 +39,7 @@ describe("T68: the answer of a function with ReportBatchItemFailures", () => {
     ["failures that are no list fail the batch", { batchItemFailures: first }, Verdict.unreadable],
     ["the first record is sent again with all that follow", report(first), from(0)],
     ["the last record alone is sent again", report(third), from(2)],
-    ["the lowest of several counts, in the shard's order", report(third, second), from(1)],
+    ["T69: the lowest of several counts, in the shard's order", report(third, second), from(1)],
     ["T6: the lowest is the lowest integer, not the first text", report(third, first), from(0)],
     ["the same identifier twice is one", report(second, second), from(1)]
   ]

@@ -4,7 +4,7 @@
  * @see https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
  * @since 0.1.0
  */
-import * as TokenBucket from "./TokenBucket.ts"
+import * as TokenBucket from "../../TokenBucket.ts"
 
 /**
  * Limits of the embedded stream. `Infinity` turns one off.
