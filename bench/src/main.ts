@@ -14,9 +14,10 @@ import * as Kernel from "./kernel.ts"
 import * as LeatApp from "./leatApp.ts"
 import { isProgramName, programs } from "./Program.ts"
 import type { ProgramName } from "./Program.ts"
+import * as Publisher from "./publisher.ts"
 import * as Validate from "./validate.ts"
 
-const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
+const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [publisher] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
 
   kernel        CPU per record and wall time of the Lambda's hot path
   cold          from process start to the first batch, and the size of the bundles
@@ -24,16 +25,17 @@ const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] 
   journal       commits beside bare inserts, and what a journal adds to the Lambda
   aggregation   the KPL codec beside aws-kinesis-agg
   journal-scale replays and rebuilds of up to a million entries; takes minutes and only runs when it is named
+  publisher     putting records in order, without, in aggregates, and by the SDK alone; only runs when it is named
   --rounds N    rounds of each table, default 7
   --slice MS    length of a slice of the kernel rounds, default 250
   --programs    which programs run, separated by semicolons; the reference always does
   --peers       without Leat, and without the gates
 `
 
-const parts = ["kernel", "cold", "http", "journal", "aggregation", "journal-scale"] as const
+const parts = ["kernel", "cold", "http", "journal", "aggregation", "journal-scale", "publisher"] as const
 type Part = (typeof parts)[number]
 
-const isDefault = (part: Part) => part !== "journal-scale"
+const isDefault = (part: Part) => part !== "journal-scale" && part !== "publisher"
 
 interface Settings {
   readonly parts: ReadonlyArray<Part>
@@ -100,7 +102,8 @@ const runPart: Record<Part, RunPart> = {
       ? sayLeatOnly()
       : Journal.run(backends, { ...settings, leat: settings.programs.includes("leat") }, print),
   aggregation: (_backends, settings) => (settings.peersOnly ? sayLeatOnly() : Aggregation.run(settings, print)),
-  "journal-scale": (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : JournalScale.run(print))
+  "journal-scale": (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : JournalScale.run(print)),
+  publisher: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Publisher.run({ rounds }, print))
 }
 
 const sayLeatOnly = () => {

@@ -44,11 +44,11 @@ export const run = Effect.fnUntraced(function* (settings: Settings) {
 const burst = Effect.fnUntraced(function* (settings: Settings) {
   const lambda = yield* Lambda
   const { codec } = yield* RequestEvents.RequestEvents
-  const publisher = yield* KinesisPublisher.make({ stream, codec })
   const startedAt = yield* Clock.currentTimeMillis
   let accepted = 0
   yield* Effect.scoped(
     Effect.gen(function* () {
+      const publisher = yield* KinesisPublisher.make({ stream, codec })
       yield* Progress.draw(() => `published ${accepted}, served ${lambda.served()}`)
       yield* Burst.publish(publisher, settings, (now) => (accepted = now))
       yield* lambda.drained

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 
 import type * as Delivery from "./Delivery.ts"
 import * as Envelope from "./Envelope.ts"
@@ -71,12 +72,12 @@ export const DeadLetterSink: Context.Reference<Sink | undefined> = Context.Refer
 export const layer = (sink: Sink): Layer.Layer<never> => Layer.succeed(DeadLetterSink, sink)
 
 /**
- * Sends dead letters to a sink that has to be made.
+ * Sends dead letters to a sink that has to be made; what it needs a scope for lives as long as the layer.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerEffect = <E, R>(sink: Effect.Effect<Sink, E, R>): Layer.Layer<never, E, R> =>
+export const layerEffect = <E, R>(sink: Effect.Effect<Sink, E, R>): Layer.Layer<never, E, Exclude<R, Scope.Scope>> =>
   Layer.effect(DeadLetterSink, sink)
 
 /**

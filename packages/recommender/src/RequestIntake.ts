@@ -9,6 +9,7 @@ import * as Worker from "@leat/core/Worker"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 
 import { RecommendationRequested } from "./RecommendationRequested.ts"
 import * as RequestEvents from "./RequestEvents.ts"
@@ -51,10 +52,11 @@ export const Queue: Context.Reference<Publisher | undefined> = Context.Reference
 )
 
 /**
- * Accepts requests for what `publisher` publishes to.
+ * Accepts requests for what `publisher` publishes to; what it needs a scope for lives as long as the layer.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = <E, R>(publisher: Effect.Effect<Publisher, E, R>): Layer.Layer<never, E, R> =>
-  Layer.effect(Queue, publisher)
+export const layer = <E, R>(
+  publisher: Effect.Effect<Publisher, E, R>
+): Layer.Layer<never, E, Exclude<R, Scope.Scope>> => Layer.effect(Queue, publisher)

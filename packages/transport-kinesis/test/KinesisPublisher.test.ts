@@ -13,15 +13,18 @@ import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as KinesisClient from "../src/KinesisClient.ts"
-import type * as KinesisError from "../src/KinesisError.ts"
+import * as KinesisError from "../src/KinesisError.ts"
 import * as KinesisPublisher from "../src/KinesisPublisher.ts"
-import * as Round from "../src/kinesisPublisher/Round.ts"
-import { failure } from "./FakeKinesis.ts"
+import * as RecordLimits from "../src/kinesisPublisher/RecordLimits.ts"
+import * as FakeKinesis from "../src/testing/FakeKinesis.ts"
 
 const envelope = (key: string | undefined, id: string, data: unknown = {}) =>
   Envelope.make({ type: "Asked", key, id, data })
 
-const accepted: KinesisClient.Put = { _tag: "Accepted", shardId: "a", sequenceNumber: "1" }
+const failure = (reason: KinesisError.Reason, operation: string) =>
+  new KinesisError.KinesisError({ reason, operation, message: reason, retryable: KinesisError.isRetryable(reason) })
+
+const accepted: KinesisClient.Put = { _tag: "Accepted", shardId: "shardId-000000000000", sequenceNumber: "1" }
 const rejected = (code: string): KinesisClient.Put => ({ _tag: "Rejected", code, message: "no" })
 const throttled = rejected("ProvisionedThroughputExceededException")
 
@@ -50,26 +53,27 @@ const stream = (
       }
       return Effect.succeed(puts)
     })
-  const unused = () => Effect.die("not used")
-  const layer = Layer.succeed(KinesisClient.KinesisClient, {
-    putRecords,
-    listShards: unused,
-    getShardIterator: unused,
-    getRecords: unused,
-    describeStreamSummary: unused,
-    createStream: unused
-  })
+  const fake = FakeKinesis.makeUnsafe({ streams: [{ name: "s", shards: 1 }] })
+  const layer = Layer.succeed(KinesisClient.KinesisClient, { ...fake.client, putRecords })
   return { layer, requests, taken }
 }
+
+const unlimited = { recordsPerSecond: Infinity, bytesPerSecond: Infinity }
+
+/** Whoever has something to do now has done it: the clock must not run ahead of them. */
+const settled = Effect.repeat(Effect.yieldNow, { times: 20 })
 
 /** Publishes while the clock runs as far as it has to. */
 const publish = Effect.fnUntraced(function* (
   envelopes: ReadonlyArray<Envelope.Envelope>,
   options: Omit<KinesisPublisher.Options, "stream"> = {}
 ) {
-  const publisher = yield* KinesisPublisher.make({ stream: "s", ...options })
+  const publisher = yield* KinesisPublisher.make({ stream: "s", shardLimits: unlimited, ...options })
   const fiber = yield* Effect.forkChild(publisher.publish(envelopes))
-  for (let turn = 0; turn < 60 && fiber.pollUnsafe() === undefined; turn++) yield* TestClock.adjust("5 seconds")
+  for (let turn = 0; turn < 200 && fiber.pollUnsafe() === undefined; turn++) {
+    yield* settled
+    yield* TestClock.adjust("1 second")
+  }
   return yield* Fiber.join(fiber)
 })
 
@@ -151,7 +155,7 @@ describe("a publisher", () => {
       yield* publish(Array.from({ length: 25 }, (_, index) => envelope(undefined, String(index), large)))
       for (const { entries } of requests)
         assert.isAtMost(
-          entries.reduce((sum, entry) => sum + Round.size(entry), 0),
+          entries.reduce((sum, entry) => sum + RecordLimits.size(entry), 0),
           10 * 1024 * 1024
         )
       assert.deepStrictEqual(

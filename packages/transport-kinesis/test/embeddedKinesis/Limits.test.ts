@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 
 import * as Limits from "../../src/testing/embeddedKinesis/Limits.ts"
 import * as ShardRouting from "../../src/testing/embeddedKinesis/ShardRouting.ts"
-import * as TokenBucket from "../../src/testing/embeddedKinesis/TokenBucket.ts"
+import * as TokenBucket from "../../src/TokenBucket.ts"
 
 const int = (minimum: number, maximum: number) =>
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
