@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
-import * as ShardPosition from "./ShardPosition.ts"
+import type * as ShardPosition from "./ShardPosition.ts"
 
 /**
  * Checkpoints could not be read or written.
@@ -152,4 +152,4 @@ export const layerMemory: Layer.Layer<CheckpointStore> = Layer.sync(CheckpointSt
   }
 })
 
-const checkpoint = ({ revision: _, ...row }: Row): Checkpoint => row
+const checkpoint = ({ owner, position, shardId, token }: Row): Checkpoint => ({ shardId, position, token, owner })

@@ -229,12 +229,7 @@ export const run = <R>(
 ): Effect.Effect<
   never,
   Failure,
-  | Exclude<R, Scope.Scope>
-  | Journal
-  | KinesisClient.KinesisClient
-  | CheckpointStore
-  | Fetcher
-  | ShardAssignment
+  Exclude<R, Scope.Scope> | Journal | KinesisClient.KinesisClient | CheckpointStore | Fetcher | ShardAssignment
 > => Effect.scoped(Effect.flatMap(make(worker, options), (consumer) => consumer.join))
 
 /** A forked fiber that fails is silent: whatever ends one ends the consumer. */
@@ -272,7 +267,9 @@ const startOf = (start: Options["startingPosition"], now: number): ShardPosition
 
 const mebibyte = 1024 * 1024
 
-const resolve = (options: Options): Effect.Effect<ShardRun.Settings & { readonly discoveryInterval: number }, KinesisConsumerError> => {
+const resolve = (
+  options: Options
+): Effect.Effect<ShardRun.Settings & { readonly discoveryInterval: number }, KinesisConsumerError> => {
   const base = Duration.toMillis(options.backoffBase ?? 200)
   const cap = Duration.toMillis(options.backoffCap ?? "30 seconds")
   const settings = {
@@ -300,11 +297,20 @@ const faultOf = (
   if (!/^[\w.:-]{1,128}$/.test(application)) {
     return `application is ${JSON.stringify(application)}: 1 to 128 letters, digits or . _ : -`
   }
-  const counts = { batchSize: settings.batchSize, maxOpenRecords: settings.bounds.records, maxOpenBytes: settings.bounds.bytes, checkpointEvery: settings.checkpointEvery }
+  const counts = {
+    batchSize: settings.batchSize,
+    maxOpenRecords: settings.bounds.records,
+    maxOpenBytes: settings.bounds.bytes,
+    checkpointEvery: settings.checkpointEvery
+  }
   for (const [name, value] of Object.entries(counts)) {
     if (!Number.isSafeInteger(value) || value < 1) return `${name} is ${value}: an integer from 1`
   }
-  const times = { batchTimeout: settings.batchTimeout, checkpointInterval: settings.checkpointInterval, discoveryInterval: settings.discoveryInterval }
+  const times = {
+    batchTimeout: settings.batchTimeout,
+    checkpointInterval: settings.checkpointInterval,
+    discoveryInterval: settings.discoveryInterval
+  }
   for (const [name, value] of Object.entries(times)) if (!(value > 0)) return `${name} is ${value} ms: more than 0`
   return undefined
 }

@@ -26,9 +26,9 @@
  * import * as Effect from "effect/Effect"
  * import type { Worker } from "@leat/core/Worker"
  *
- * declare const worker: Worker<never>
  * const queue = Sqs.source({ queueUrl: "https://sqs.eu-west-1.amazonaws.com/123456789012/given-up" })
- * const report = LambdaFailure.redriveAll(worker, queue).pipe(Effect.provide(KinesisClient.layerConfig))
+ * export const redrive = (worker: Worker<never>) =>
+ *   LambdaFailure.redriveAll(worker, queue).pipe(Effect.provide(KinesisClient.layerConfig))
  * ```
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html

@@ -114,16 +114,10 @@ export const toStart = (position: Exclude<ShardPosition, { readonly _tag: "End" 
  * @since 0.1.0
  */
 export const encode = (position: ShardPosition): string => {
-  switch (position._tag) {
-    case "TrimHorizon":
-      return "TRIM_HORIZON"
-    case "AtTimestamp":
-      return `AT_TIMESTAMP/${position.at}`
-    case "After":
-      return deliveryPosition(position.sequenceNumber, position.subSequence)
-    case "End":
-      return "SHARD_END"
-  }
+  if (position._tag === "TrimHorizon") return "TRIM_HORIZON"
+  if (position._tag === "AtTimestamp") return `AT_TIMESTAMP/${position.at}`
+  if (position._tag === "End") return "SHARD_END"
+  return deliveryPosition(position.sequenceNumber, position.subSequence)
 }
 
 /**

@@ -80,7 +80,9 @@ describe("a consumer", () => {
     Effect.gen(function* () {
       const place = yield* world({ journal: "none" })
       const release = yield* Deferred.make<void>()
-      const { handled, worker } = recorder((id) => (id === "b1" ? Effect.as(Deferred.await(release), undefined) : Effect.void))
+      const { handled, worker } = recorder((id) =>
+        id === "b1" ? Effect.as(Deferred.await(release), undefined) : Effect.void
+      )
       const put = yield* place.stream.put(...["a1", "b1", "c1"].map((id) => noted(id)))
       yield* start(place, worker, { checkpointInterval: "50 millis" })
       yield* until("a1 and c1 handled", () => handled.length === 2)
@@ -175,8 +177,7 @@ describe("a consumer", () => {
       let refusals = 3
       const store: typeof place.store = {
         ...place.store,
-        advance: (group, write) =>
-          refusals-- > 0 ? Effect.fail(unavailable) : place.store.advance(group, write)
+        advance: (group, write) => (refusals-- > 0 ? Effect.fail(unavailable) : place.store.advance(group, write))
       }
       const { handled, worker } = recorder()
       const running = yield* start(place, worker, { store, checkpointInterval: "1 second" })
@@ -189,23 +190,25 @@ describe("a consumer", () => {
     })
   )
 
-  it.effect("T9, T33: a shard that was taken over stops here at its next checkpoint, and what this process writes is refused", () =>
-    Effect.gen(function* () {
-      const place = yield* world({ journal: "none" })
-      const first = recorder()
-      const running = yield* start(place, first.worker, { checkpointInterval: "1 second" })
-      yield* place.stream.put(noted("a1"))
-      yield* until("a1 handled", () => first.handled.length === 1)
-      const second = recorder()
-      yield* start(place, second.worker)
-      yield* place.stream.put(noted("a2"))
-      yield* until("fenced", () => running.told("ShardFenced").length === 1)
-      yield* TestClock.adjust("10 seconds")
-      yield* place.stream.put(noted("a3"))
-      yield* until("the successor handles", () => second.handled.includes("a3"))
-      assert.notInclude(first.handled, "a3")
-      assert.strictEqual((yield* rows(place)).get(shard0)?.token, 2)
-    })
+  it.effect(
+    "T9, T33: a shard that was taken over stops here at its next checkpoint, and what this process writes is refused",
+    () =>
+      Effect.gen(function* () {
+        const place = yield* world({ journal: "none" })
+        const first = recorder()
+        const running = yield* start(place, first.worker, { checkpointInterval: "1 second" })
+        yield* place.stream.put(noted("a1"))
+        yield* until("a1 handled", () => first.handled.length === 1)
+        const second = recorder()
+        yield* start(place, second.worker)
+        yield* place.stream.put(noted("a2"))
+        yield* until("fenced", () => running.told("ShardFenced").length === 1)
+        yield* TestClock.adjust("10 seconds")
+        yield* place.stream.put(noted("a3"))
+        yield* until("the successor handles", () => second.handled.includes("a3"))
+        assert.notInclude(first.handled, "a3")
+        assert.strictEqual((yield* rows(place)).get(shard0)?.token, 2)
+      })
   )
 
   it.effect("T37: a row that was deleted under its owner stops it", () =>
@@ -240,22 +243,24 @@ describe("a consumer", () => {
     })
   )
 
-  it.effect("T12, T34: a first checkpoint whose answer was lost is written once, and the start is that of the first process", () =>
-    Effect.gen(function* () {
-      const place = yield* world()
-      let losses = 2
-      const store: typeof place.store = {
-        ...place.store,
-        create: (group, births) =>
-          Effect.andThen(place.store.create(group, births), losses-- > 0 ? Effect.fail(unavailable) : Effect.void)
-      }
-      const { handled, worker } = recorder()
-      const running = yield* start(place, worker, { store, startingPosition: "LATEST" })
-      yield* place.stream.put(noted("a1"))
-      yield* until("a1 handled", () => handled.length === 1)
-      assert.isNotEmpty(running.told("DiscoveryFailed"))
-      assert.strictEqual((yield* rows(place)).size, 1)
-    })
+  it.effect(
+    "T12, T34: a first checkpoint whose answer was lost is written once, and the start is that of the first process",
+    () =>
+      Effect.gen(function* () {
+        const place = yield* world()
+        let losses = 2
+        const store: typeof place.store = {
+          ...place.store,
+          create: (group, births) =>
+            Effect.andThen(place.store.create(group, births), losses-- > 0 ? Effect.fail(unavailable) : Effect.void)
+        }
+        const { handled, worker } = recorder()
+        const running = yield* start(place, worker, { store, startingPosition: "LATEST" })
+        yield* place.stream.put(noted("a1"))
+        yield* until("a1 handled", () => handled.length === 1)
+        assert.isNotEmpty(running.told("DiscoveryFailed"))
+        assert.strictEqual((yield* rows(place)).size, 1)
+      })
   )
 
   it.effect("T16: records that expired before they were read are said", () =>
@@ -311,24 +316,34 @@ describe("a consumer", () => {
     })
   )
 
-  it.effect("T13, T19, T23: children are read when the last record of every parent is handled, from their first record", () =>
-    Effect.gen(function* () {
-      const place = yield* world({ shards: 2 })
-      const release = yield* Deferred.make<void>()
-      const { handled, worker } = recorder((id) => (id === "b1" ? Effect.as(Deferred.await(release), undefined) : Effect.void))
-      yield* place.stream.put({ ...noted("a1"), shardId: shard0 }, { ...noted("b1"), shardId: shard1 })
-      const running = yield* start(place, worker, { startingPosition: "LATEST", discoveryInterval: "1 second" })
-      yield* place.stream.put({ ...noted("a2"), shardId: shard0 }, { ...noted("b1"), shardId: shard1 })
-      const merged = yield* place.stream.merge(shard0, shard1)
-      yield* place.stream.put({ ...noted("a3"), shardId: merged })
-      yield* until("shard 0 at its end", () => running.told("ShardEnded").length === 1)
-      yield* TestClock.adjust("5 seconds")
-      assert.deepStrictEqual(running.told("ShardStarted").map(({ shardId }) => shardId).includes(merged), false)
-      yield* Deferred.succeed(release, undefined)
-      yield* until("the child's handled", () => handled.includes("a3"))
-      assert.strictEqual(handled.at(-1), "a3")
-      assert.deepStrictEqual((yield* rows(place)).get(shard0)?.position, ShardPosition.end)
-    })
+  it.effect(
+    "T13, T19, T23: children are read when the last record of every parent is handled, from their first record",
+    () =>
+      Effect.gen(function* () {
+        const place = yield* world({ shards: 2 })
+        const release = yield* Deferred.make<void>()
+        const { handled, worker } = recorder((id) =>
+          id === "b1" ? Effect.as(Deferred.await(release), undefined) : Effect.void
+        )
+        yield* place.stream.put({ ...noted("a1"), shardId: shard0 }, { ...noted("b1"), shardId: shard1 })
+        const running = yield* start(place, worker, { startingPosition: "LATEST", discoveryInterval: "1 second" })
+        yield* place.stream.put({ ...noted("a2"), shardId: shard0 }, { ...noted("b1"), shardId: shard1 })
+        const merged = yield* place.stream.merge(shard0, shard1)
+        yield* place.stream.put({ ...noted("a3"), shardId: merged })
+        yield* until("shard 0 at its end", () => running.told("ShardEnded").length === 1)
+        yield* TestClock.adjust("5 seconds")
+        assert.deepStrictEqual(
+          running
+            .told("ShardStarted")
+            .map(({ shardId }) => shardId)
+            .includes(merged),
+          false
+        )
+        yield* Deferred.succeed(release, undefined)
+        yield* until("the child's handled", () => handled.includes("a3"))
+        assert.strictEqual(handled.at(-1), "a3")
+        assert.deepStrictEqual((yield* rows(place)).get(shard0)?.position, ShardPosition.end)
+      })
   )
 
   it.effect("T21, T22: a restart exactly at the end of a shard, and an empty parent, both come to the children", () =>
@@ -361,7 +376,10 @@ describe("a consumer", () => {
       const { handled, worker } = recorder()
       const running = yield* start(place, worker)
       yield* until("a1 handled and it is told", () => handled.length === 1 && running.told("ShardLost").length > 0)
-      assert.deepStrictEqual(running.told("ShardLost").map(({ shardId }) => shardId), [shard0])
+      assert.deepStrictEqual(
+        running.told("ShardLost").map(({ shardId }) => shardId),
+        [shard0]
+      )
     })
   )
 
@@ -369,9 +387,7 @@ describe("a consumer", () => {
     Effect.gen(function* () {
       const place = yield* world({ journal: "none" })
       let pages = 0
-      const [first] = yield* place.stream.put(noted("a0"))
-      const record = (yield* place.stream.records(shard0))[0]
-      if (record === undefined) return yield* Effect.die("no record")
+      const record = { partitionKey: "k", arrival: 0 }
       const endless = Layer.succeed(Fetcher, {
         name: "endless",
         read: () =>
@@ -379,7 +395,7 @@ describe("a consumer", () => {
             Effect.sync(() => {
               pages += 1
               const page = Array.from({ length: 100 }, (_, index) => {
-                const number = BigInt(first?.sequenceNumber ?? 0) + BigInt(pages * 100 + index)
+                const number = 2n ** 70n + BigInt(pages * 100 + index)
                 const data = new TextEncoder().encode(JSON.stringify({ key: String(index % 7), id: String(number) }))
                 return { ...record, data, sequenceNumber: String(number) }
               })
@@ -410,6 +426,20 @@ describe("a consumer", () => {
       const exit = yield* Fiber.join(ended)
       assert.isTrue(Exit.isFailure(exit))
       assert.isNotEmpty(running.told("ShardReleased"))
+    })
+  )
+
+  it.effect("T51: arrival times that run backwards change no order, and make no age negative", () =>
+    Effect.gen(function* () {
+      const place = yield* world({ journal: "none" })
+      const { handled, worker } = recorder()
+      yield* TestClock.adjust("1 hour")
+      const arrivals = [3_000_000, 1_000_000, 3_700_000]
+      for (const [index, arrival] of arrivals.entries()) yield* place.stream.put({ ...noted(`a${index}`), arrival })
+      const running = yield* start(place, worker)
+      yield* until("3 handled", () => handled.length === 3)
+      assert.deepStrictEqual(handled, ["a0", "a1", "a2"])
+      assert.isTrue(running.told("BatchProcessed").every(({ iteratorAge }) => iteratorAge >= 0))
     })
   )
 

@@ -40,4 +40,9 @@ const behind =
 
 const polling = Polling.layer({ idleInterval: "20 millis", readsPerSecond: 100 })
 TransportSuite.suite("Kinesis consumer, polling", behind(polling), KinesisConsumer.promises, { faults: true })
-TransportSuite.suite("Kinesis consumer, enhanced fan-out", behind(EnhancedFanOut.layer({ consumerName: "suite" })), KinesisConsumer.promises, { faults: true })
+TransportSuite.suite(
+  "Kinesis consumer, enhanced fan-out",
+  behind(EnhancedFanOut.layer({ consumerName: "suite" })),
+  KinesisConsumer.promises,
+  { faults: true }
+)

@@ -25,10 +25,13 @@ const ids = (shards: ReadonlyArray<KinesisClient.Shard>) => shards.map(({ shardI
 describe("a plan of shards", () => {
   it("T12: a shard without a row is given its first checkpoint before it is read", () => {
     const { births, ready } = Shard.plan([shard("0"), shard("1")], [], begin)
-    assert.sameDeepMembers([...births], [
-      { shardId: "0", position: begin },
-      { shardId: "1", position: begin }
-    ])
+    assert.sameDeepMembers(
+      [...births],
+      [
+        { shardId: "0", position: begin },
+        { shardId: "1", position: begin }
+      ]
+    )
     assert.deepStrictEqual(ids(ready), ["0", "1"])
   })
 
@@ -123,7 +126,11 @@ class World {
         this.began.set(birth.shardId, birth.position)
       }),
       ...plan.forgotten.map((shardId) => () => void this.rows.delete(shardId)),
-      ...plan.ready.map(({ shardId }) => () => this.read(shardId, shards))
+      ...plan.ready.map(
+        ({ shardId }) =>
+          () =>
+            this.read(shardId, shards)
+      )
     ]
     for (const write of writes.slice(0, steps)) write()
   }
@@ -141,10 +148,9 @@ class World {
   }
 }
 
-const script = Arbitrary.array(
-  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9_999 }))),
-  { maxLength: 60 }
-)
+const script = Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9_999 }))), {
+  maxLength: 60
+})
 
 describe("any history of splits, merges, restarts and expired shards", () => {
   it.prop(

@@ -23,11 +23,15 @@ describe("a position", () => {
     assert.deepStrictEqual(ShardPosition.decode(ShardPosition.encode(written)), written)
   })
 
-  it.prop("T6: is ordered as the shard is, beyond what a number of JavaScript holds", [position, position], ([a, b]) => {
-    const forwards = ShardPosition.order(a, b)
-    assert.strictEqual(forwards + ShardPosition.order(b, a), 0)
-    if (forwards === 0) assert.deepStrictEqual(a, b)
-  })
+  it.prop(
+    "T6: is ordered as the shard is, beyond what a number of JavaScript holds",
+    [position, position],
+    ([a, b]) => {
+      const forwards = ShardPosition.order(a, b)
+      assert.strictEqual(forwards + ShardPosition.order(b, a), 0)
+      if (forwards === 0) assert.deepStrictEqual(a, b)
+    }
+  )
 
   it("T5: a whole record lies behind all of its parts, and before the next record", () => {
     const order = [

@@ -97,6 +97,8 @@ export const makeLimit = (): ((event: ConsumerEvent, now: number) => Line | unde
     }
     kinds.set(event._tag, { since: now, kept: 0 })
     const kept = kind?.kept ?? 0
-    return kept === 0 ? line : { ...line, message: `${line.message} (and ${kept} more of the kind since the last line)` }
+    return kept === 0
+      ? line
+      : { ...line, message: `${line.message} (and ${kept} more of the kind since the last line)` }
   }
 }

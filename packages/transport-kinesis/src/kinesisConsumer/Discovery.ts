@@ -120,7 +120,13 @@ const makeOffers = Effect.fnUntraced(function* <R>(options: Options<R>, ended: E
         const scope = yield* Scope.make()
         scopes.set(shard.shardId, scope)
         const name = `${application}/${stream}/${shard.shardId}`
-        yield* Scope.provide(options.assignment.offer(name, Effect.tap(options.run(shard), () => ended)), scope)
+        yield* Scope.provide(
+          options.assignment.offer(
+            name,
+            Effect.tap(options.run(shard), () => ended)
+          ),
+          scope
+        )
       })
     )
 

@@ -166,24 +166,24 @@ const release = <R>(ownership: Ownership<R>): Effect.Effect<void> => {
 type Pages = Arr.NonEmptyReadonlyArray<Fetcher.Page>
 type Reading = Fiber.Fiber<Pages, KinesisError.KinesisError | Cause.Done>
 
-const loop: <R>(ownership: Ownership<R>) => Effect.Effect<Ending, Failure, R | Journal | Scope.Scope> = Effect.fnUntraced(
-  function* <R>(ownership: Ownership<R>) {
-  const { room, shard, stop, window } = ownership
-  const { shardId } = shard
-  const pull = yield* Stream.toPull(
-    room.fetcher.read({ stream: room.stream, shardId, from: Resume.from(ownership.position), onEvent: room.emit })
-  )
-  const pages = reader(ownership, pull)
-  while (!Deferred.isDoneUnsafe(stop)) {
-    yield* pages.advance
-    if (pages.ended() && window.isEmpty) return yield* finish(ownership)
-    const batch = yield* nextBatch(ownership)
-    if (batch.length > 0) yield* process(ownership, batch, pages.millisBehindLatest())
-    else if (!window.hasFresh) yield* pages.wait
-    if ((yield* checkpointIfDue(ownership)) === "Fenced") return "Fenced"
-  }
-  return "Stopped"
-})
+const loop: <R>(ownership: Ownership<R>) => Effect.Effect<Ending, Failure, R | Journal | Scope.Scope> =
+  Effect.fnUntraced(function* <R>(ownership: Ownership<R>) {
+    const { room, shard, stop, window } = ownership
+    const { shardId } = shard
+    const pull = yield* Stream.toPull(
+      room.fetcher.read({ stream: room.stream, shardId, from: Resume.from(ownership.position), onEvent: room.emit })
+    )
+    const pages = reader(ownership, pull)
+    while (!Deferred.isDoneUnsafe(stop)) {
+      yield* pages.advance
+      if (pages.ended() && window.isEmpty) return yield* finish(ownership)
+      const batch = yield* nextBatch(ownership)
+      if (batch.length > 0) yield* process(ownership, batch, pages.millisBehindLatest())
+      else if (!window.hasFresh) yield* pages.wait
+      if ((yield* checkpointIfDue(ownership)) === "Fenced") return "Fenced"
+    }
+    return "Stopped"
+  })
 
 /** Takes a page when all of the last one is handed out, and none while the window is full: reading ahead is the fetcher's. */
 const reader = <R>(ownership: Ownership<R>, pull: Pull.Pull<Pages, KinesisError.KinesisError>) => {
@@ -291,8 +291,7 @@ const process = Effect.fnUntraced(function* <R>(
 const openOf = (
   batch: ReadonlyArray<Window.Entry>,
   outcomes: ReadonlyArray<Outcome.Outcome>
-): ReadonlyArray<Window.Entry> =>
-  batch.filter((_, index) => !Outcome.isSettled(outcomes[index] ?? Outcome.unstarted))
+): ReadonlyArray<Window.Entry> => batch.filter((_, index) => !Outcome.isSettled(outcomes[index] ?? Outcome.unstarted))
 
 const noteProgress = <R>({ checkpointer, window }: Ownership<R>, settled: number, now: number): void => {
   const { watermark } = window

@@ -197,6 +197,51 @@ describe("machines that share the shards of a stream", () => {
   )
 })
 
+describe("a machine that dies", () => {
+  it.effect("T35: is replaced though the others have their shares and nothing else moves", () =>
+    Effect.gen(function* () {
+      const ledger = new Ledger()
+      const shared = Cluster.leases()
+      const { leases, state } = unreliable(shared)
+      yield* machine(ledger, "a", { leases })
+      for (const name of ["b", "c"]) yield* machine(ledger, name, { leases: shared })
+      yield* seconds(10)
+      assert.deepStrictEqual(ledger.shares(), [2, 3, 3])
+      const before = ledger.begun.length
+      const moved = ledger.owners().filter(([owner]) => owner === "a").length
+      state.fails = "silently"
+      yield* seconds(14)
+      assert.deepStrictEqual(ledger.shares(), [4, 4])
+      assert.strictEqual(ledger.begun.length, before + moved, "only what it had is begun anew")
+      assert.deepStrictEqual(ledger.overlaps, [])
+    })
+  )
+
+  it.effect("T36: in the middle of a hand-over leaves nothing that nobody runs, whether it gives or takes", () =>
+    Effect.gen(function* () {
+      const ledger = new Ledger()
+      const shared = Cluster.leases()
+      const giving = unreliable(shared)
+      const taking = unreliable(shared)
+      yield* machine(ledger, "giving", { leases: giving.leases }, Effect.sleep("1 second"))
+      yield* seconds(4)
+      yield* machine(ledger, "taking", { leases: taking.leases })
+      // The giver is in its finalizers now, and its releases are lost.
+      yield* seconds(2)
+      giving.state.fails = "silently"
+      yield* machine(ledger, "third", { leases: shared })
+      yield* seconds(1)
+      taking.state.fails = "silently"
+      yield* seconds(20)
+      assert.deepStrictEqual(
+        ledger.owners(),
+        names.map(() => ["third"])
+      )
+      assert.deepStrictEqual(ledger.overlaps, [])
+    })
+  )
+})
+
 describe("a machine whose store of leases is away", () => {
   for (const fails of ["at once", "silently"] as const) {
     it.effect(`T33: stops its runs before another one begins them, where it fails ${fails}`, () =>

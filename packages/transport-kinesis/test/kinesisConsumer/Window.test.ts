@@ -144,7 +144,11 @@ describe("any history of pages and failures", () => {
       assert.isTrue(window.isEmpty)
       assert.strictEqual(done.size, offered)
       assert.strictEqual(reported, offered)
-      for (const order of settled.values()) assert.deepStrictEqual(order, order.toSorted((a, b) => a - b))
+      for (const order of settled.values())
+        assert.deepStrictEqual(
+          order,
+          order.toSorted((a, b) => a - b)
+        )
     },
     { arbitrary: { runs: 300 } }
   )

@@ -63,14 +63,14 @@ export interface World {
   readonly journal: Journal.Journal["Service"]
 }
 
-export const world = (options: { readonly shards?: number; readonly journal?: "none" | "memory" } & FakeKinesis.Options = {}) =>
+export const world = (
+  options: { readonly shards?: number; readonly journal?: "none" | "memory" } & FakeKinesis.Options = {}
+) =>
   Effect.gen(function* () {
     const { journal = "memory", shards = 1, ...rest } = options
     const kinesis = yield* FakeKinesis.make({ streams: [{ name: "s", shards }], ...rest })
     const services = yield* Layer.build(
-      Layer.fresh(
-        Layer.merge(Checkpoint.layerMemory, journal === "memory" ? Journal.layerMemory : Journal.layerNone)
-      )
+      Layer.fresh(Layer.merge(Checkpoint.layerMemory, journal === "memory" ? Journal.layerMemory : Journal.layerNone))
     )
     const found: World = {
       kinesis,
@@ -120,19 +120,17 @@ export const start = (
       consumer,
       events,
       stop: Scope.close(scope, Exit.void),
-      told: (tag) => events.filter((event): event is Extract<ConsumerEvent, { readonly _tag: typeof tag }> => event._tag === tag)
+      told: (tag) =>
+        events.filter((event): event is Extract<ConsumerEvent, { readonly _tag: typeof tag }> => event._tag === tag)
     }
     return running
   })
 
 /** Lets time pass until it holds; a test that waits in vain fails with what it waited for. */
-export const until = (what: string, holds: () => boolean) =>
+export const until = (what: string, holds: () => boolean): Effect.Effect<void> =>
   Effect.gen(function* () {
-    for (let steps = 0; steps < 2_000; steps++) {
-      if (holds()) return
-      yield* TestClock.adjust("50 millis")
-    }
-    return yield* Effect.die(new Error(`it never came to this: ${what}`))
+    for (let steps = 0; steps < 2_000 && !holds(); steps++) yield* TestClock.adjust("50 millis")
+    if (!holds()) yield* Effect.die(new Error(`it never came to this: ${what}`))
   })
 
 /** The rows of the consumer, without that of the start. */

@@ -92,7 +92,10 @@ describe("any history of records, splits, merges, failures, crashes and zombies"
         const open = Effect.map(place.stream.shards, (shards) => shards.filter(({ closed }) => !closed))
         const put = (count: number, at: number) =>
           Effect.gen(function* () {
-            const fresh = Array.from({ length: count }, (_, index) => `${keys.charAt((at + index * 5) % 6)}${sent.length + index}`)
+            const fresh = Array.from(
+              { length: count },
+              (_, index) => `${keys.charAt((at + index * 5) % 6)}${sent.length + index}`
+            )
             sent.push(...fresh)
             yield* place.stream.put(...fresh.map((id) => noted(id)))
           })
