@@ -1,3 +1,4 @@
+import { assert } from "@effect/vitest"
 import * as Event from "@leat/core/Event"
 import * as Journal from "@leat/core/Journal"
 import * as Worker from "@leat/core/Worker"
@@ -130,7 +131,7 @@ export const start = (
 export const until = (what: string, holds: () => boolean): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (let steps = 0; steps < 2_000 && !holds(); steps++) yield* TestClock.adjust("50 millis")
-    if (!holds()) yield* Effect.die(new Error(`it never came to this: ${what}`))
+    assert.isTrue(holds(), `it never came to this: ${what}`)
   })
 
 /** The rows of the consumer, without that of the start. */
