@@ -17,6 +17,7 @@
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 
+import * as Deadline from "@leat/core/Deadline"
 import * as Guarantees from "@leat/core/Guarantees"
 import type { Journal } from "@leat/core/Journal"
 import type { JournalError } from "@leat/core/Journal"
@@ -41,7 +42,9 @@ import * as KinesisClient from "./KinesisClient.ts"
 import * as ConsumerEvent from "./kinesisConsumer/ConsumerEvent.ts"
 import * as ConsumerLog from "./kinesisConsumer/ConsumerLog.ts"
 import * as Discovery from "./kinesisConsumer/Discovery.ts"
-import * as ShardRun from "./kinesisConsumer/ShardRun.ts"
+import type * as Ownership from "./kinesisConsumer/Ownership.ts"
+import type { TakenOver } from "./kinesisConsumer/Tenure.ts"
+import * as Tenure from "./kinesisConsumer/Tenure.ts"
 import type * as KinesisError from "./KinesisError.ts"
 import { ShardAssignment } from "./ShardAssignment.ts"
 import * as ShardPosition from "./ShardPosition.ts"
@@ -54,6 +57,16 @@ import * as StreamSettings from "./StreamSettings.ts"
  * @since 0.1.0
  */
 export const promises: Promises = { redelivers: true, ordersKeys: true, countsAttempts: true }
+
+export {
+  /**
+   * Another process of the application reads the same shard, and nothing keeps the two apart.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  TakenOver
+} from "./kinesisConsumer/Tenure.ts"
 
 /**
  * A consumer was given an option that can't be.
@@ -130,6 +143,7 @@ export type Failure =
   | Checkpoint.CheckpointError
   | JournalError
   | StreamSettings.StreamSettingsError
+  | TakenOver
   | KinesisConsumerError
 
 /**
@@ -182,7 +196,7 @@ export const make: <R>(
 
   const group = { application: options.application, stream: `${nameOf(summary.streamArn)}@${summary.createdAt}` }
   const owner = options.owner ?? `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`
-  const room: ShardRun.Room<R> = {
+  const room: Ownership.Room<R> = {
     worker,
     stream: options.stream,
     partition: (shardId) => Deliveries.partitionOf(nameOf(summary.streamArn), shardId),
@@ -205,7 +219,7 @@ export const make: <R>(
     start: startOf(options.startingPosition, now),
     interval: settings.discoveryInterval,
     emit,
-    run: (shard) => loudly(failed, ShardRun.run(room, shard))
+    run: (shard, look) => loudly(failed, Tenure.run(room, shard, { exclusive: assignment.exclusive, look }))
   })
   yield* Effect.forkScoped(loudly(failed, StreamSettings.watch(watched, summary)))
   yield* Effect.forkScoped(loudly(failed, discovery))
@@ -269,7 +283,7 @@ const mebibyte = 1024 * 1024
 
 const resolve = (
   options: Options
-): Effect.Effect<ShardRun.Settings & { readonly discoveryInterval: number }, KinesisConsumerError> => {
+): Effect.Effect<Ownership.Settings & { readonly discoveryInterval: number }, KinesisConsumerError> => {
   const base = Duration.toMillis(options.backoffBase ?? 200)
   const cap = Duration.toMillis(options.backoffCap ?? "30 seconds")
   const settings = {
@@ -291,7 +305,7 @@ const resolve = (
 
 const faultOf = (
   { application, stream }: Options,
-  settings: ShardRun.Settings & { readonly discoveryInterval: number }
+  settings: Ownership.Settings & { readonly discoveryInterval: number }
 ): string | undefined => {
   if (stream === "") return "stream is empty: give its name or ARN"
   if (!/^[\w.:-]{1,128}$/.test(application)) {
@@ -305,6 +319,9 @@ const faultOf = (
   }
   for (const [name, value] of Object.entries(counts)) {
     if (!Number.isSafeInteger(value) || value < 1) return `${name} is ${value}: an integer from 1`
+  }
+  if (!(settings.batchTimeout > Deadline.reserve)) {
+    return `batchTimeout is ${settings.batchTimeout} ms: more than the ${Deadline.reserve} ms that are kept for the commit`
   }
   const times = {
     batchTimeout: settings.batchTimeout,

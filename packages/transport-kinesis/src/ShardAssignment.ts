@@ -24,6 +24,8 @@ export class ShardAssignment extends Context.Service<
   {
     /** `solo` or `cluster`: for the start log. */
     readonly name: string
+    /** Whether other processes are kept from running the same names. */
+    readonly exclusive: boolean
     /**
      * Offers to run `run` under a name until the scope closes. A run that completes is not begun again by this offer
      * unless the name moves away and comes back.

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Outcome from "@leat/core/Outcome"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,11 +9,12 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as Aggregation from "../src/Aggregation.ts"
+import * as Cluster from "../src/assignment/Cluster.ts"
 import * as Checkpoint from "../src/Checkpoint.ts"
 import { Fetcher } from "../src/Fetcher.ts"
 import * as ShardPosition from "../src/ShardPosition.ts"
 import * as FakeKinesis from "../src/testing/FakeKinesis.ts"
-import { later, never, noted, recorder, rows, start, until, world } from "./kinesisConsumer/World.ts"
+import { groupOf, later, never, noted, recorder, rows, start, until, world } from "./kinesisConsumer/World.ts"
 
 const shard0 = "shardId-000000000000"
 const shard1 = "shardId-000000000001"
@@ -211,17 +213,34 @@ describe("a consumer", () => {
       })
   )
 
-  it.effect("T37: a row that was deleted under its owner stops it", () =>
+  it.effect("T37: a row that was deleted under its owner fences it, and it takes the shard up again", () =>
     Effect.gen(function* () {
       const place = yield* world()
       const { handled, worker } = recorder()
-      const running = yield* start(place, worker, { checkpointInterval: "1 second", discoveryInterval: "1 hour" })
+      const running = yield* start(place, worker, { checkpointInterval: "1 second" })
       yield* until("it runs", () => running.told("ShardStarted").length === 1)
-      const { createdAt } = yield* place.kinesis.client.describeStreamSummary("s")
-      yield* place.store.remove({ application: "test", stream: `s@${createdAt}` }, [shard0])
+      yield* place.store.remove(yield* groupOf(place), [shard0, "@start"])
       yield* place.stream.put(noted("a1"))
       yield* until("fenced", () => running.told("ShardFenced").length === 1)
-      assert.deepStrictEqual(handled, ["a1"])
+      yield* place.stream.put(noted("a2"))
+      yield* until("a2 handled", () => handled.includes("a2"))
+    })
+  )
+
+  it.effect("regression: who holds the lease goes on after a takeover that came late", () =>
+    Effect.gen(function* () {
+      const place = yield* world()
+      const { handled, worker } = recorder()
+      const assignment = Cluster.layerMemory({ lease: "6 seconds" })
+      const running = yield* start(place, worker, { checkpointInterval: "1 second", assignment })
+      yield* until("it runs", () => running.told("ShardStarted").length === 1)
+      yield* place.store.acquire(yield* groupOf(place), shard0, "zombie")
+      yield* place.stream.put(noted("a1"))
+      yield* until("fenced", () => running.told("ShardFenced").length === 1)
+      yield* place.stream.put(noted("a2"))
+      yield* until("a2 handled", () => handled.includes("a2"))
+      yield* Effect.forkChild(running.stop)
+      yield* TestClock.adjust("30 seconds")
     })
   )
 
@@ -304,8 +323,7 @@ describe("a consumer", () => {
     Effect.gen(function* () {
       const place = yield* world({ shards: 2 })
       const [put] = yield* place.stream.put({ ...noted("a1"), shardId: shard1 })
-      const { createdAt } = yield* place.kinesis.client.describeStreamSummary("s")
-      const group = { application: "test", stream: `s@${createdAt}` }
+      const group = yield* groupOf(place)
       yield* place.store.create(group, [{ shardId: shard0, position: ShardPosition.after(put?.sequenceNumber ?? "") }])
       const { worker } = recorder()
       const running = yield* start(place, worker)
@@ -367,8 +385,7 @@ describe("a consumer", () => {
   it.effect("T28: a shard that the stream forgot is said, and holds nobody back", () =>
     Effect.gen(function* () {
       const place = yield* world({ shards: 1 })
-      const { createdAt } = yield* place.kinesis.client.describeStreamSummary("s")
-      const group = { application: "test", stream: `s@${createdAt}` }
+      const group = yield* groupOf(place)
       yield* place.store.create(group, [{ shardId: shard0, position: ShardPosition.trimHorizon }])
       const [child] = yield* place.stream.split(shard0)
       yield* place.stream.forget(shard0)
@@ -491,6 +508,69 @@ describe("a consumer", () => {
       assert.isTrue(running.told("LaneHeld").every(({ retryable }) => !retryable))
       // Backed off: it is not hammered.
       assert.isBelow(running.told("LaneHeld").length, 12)
+    })
+  )
+
+  it.effect("regression: a shard of which nothing is delivered stays readable, and its checkpoint moves", () =>
+    Effect.gen(function* () {
+      const place = yield* world()
+      const first = recorder()
+      yield* place.stream.put(noted("a1"))
+      const running = yield* start(place, first.worker, { maxOpenRecords: 1 })
+      yield* until("a1 handled", () => first.handled.length === 1)
+      yield* running.stop
+      // The record of the checkpoint comes again alone, and is left out.
+      const second = recorder()
+      yield* start(place, second.worker, { maxOpenRecords: 1 })
+      yield* TestClock.adjust("10 seconds")
+      yield* place.stream.put(noted("a2"))
+      yield* until("a2 handled", () => second.handled.length === 1)
+    })
+  )
+
+  it.effect("regression: a batch of which nothing could begin is not tried again without rest", () =>
+    Effect.gen(function* () {
+      const place = yield* world({ journal: "none" })
+      // The deadline is over before the first handler may begin.
+      const { worker } = recorder()
+      const late: typeof worker = {
+        ...worker,
+        process: (batch) => Effect.succeed(Outcome.result(batch.map(() => Outcome.unstarted)))
+      }
+      yield* place.stream.put(noted("a1"))
+      const running = yield* start(place, late)
+      for (let index = 0; index < 100; index++) yield* TestClock.adjust("100 millis")
+      assert.isBelow(running.told("BatchProcessed").length, 100)
+      assert.strictEqual(
+        (yield* Effect.flip(start(place, worker, { batchTimeout: "500 millis" })))._tag,
+        "KinesisConsumerError"
+      )
+    })
+  )
+
+  it.effect("regression: a shutdown ends though a handler can't be interrupted, and says so", () =>
+    Effect.gen(function* () {
+      const place = yield* world({ journal: "none" })
+      const { tries, worker } = recorder(() => Effect.uninterruptible(Effect.never))
+      yield* place.stream.put(noted("a1"))
+      const running = yield* start(place, worker, { shutdownTimeout: "1 second" })
+      yield* until("begun", () => tries.length === 1)
+      const stopping = yield* Effect.forkChild(running.stop)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(stopping)
+      assert.strictEqual(running.told("ShardStuck").length, 1)
+    })
+  )
+
+  it.effect("regression: a reading that is interrupted from within ends the consumer, not the shard alone", () =>
+    Effect.gen(function* () {
+      const place = yield* world()
+      const { worker } = recorder()
+      const fetcher = Layer.succeed(Fetcher, { name: "broken", read: () => Stream.fromEffect(Effect.interrupt) })
+      const running = yield* start(place, worker, { fetcher })
+      const ended = yield* Effect.forkChild(Effect.flip(running.consumer.join))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(ended))._tag, "KinesisConsumerError")
     })
   )
 

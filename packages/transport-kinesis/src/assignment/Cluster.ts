@@ -176,7 +176,8 @@ const make = Effect.fnUntraced(function* (
       const { handover, remainder } = times
       yield* sharding.registerSingleton(inSlot, Place.hold(run, { name, lease, handover, remainder }), Runner.group)
     })
-  return { name: "cluster", offer }
+  return { name: "cluster",
+    exclusive: true, offer }
 })
 
 const want = (wanted: Map<number, number>, slot: number): Effect.Effect<void, never, Scope.Scope> =>

@@ -2,7 +2,7 @@
  * Every shard is this process's.
  *
  * **Gotchas.** Two processes of one application that both say so both read every shard. Checkpoints are fenced, so the
- * later one wins and the earlier one stops its shards; a journal absorbs what both handled.
+ * later one wins and the earlier one ends with an error; a journal absorbs what both handled.
  *
  * @since 0.1.0
  */
@@ -19,5 +19,6 @@ import { ShardAssignment } from "../ShardAssignment.ts"
  */
 export const layer: Layer.Layer<ShardAssignment> = Layer.succeed(ShardAssignment, {
   name: "solo",
+  exclusive: false,
   offer: (_, run) => Effect.asVoid(Effect.forkScoped(run))
 })

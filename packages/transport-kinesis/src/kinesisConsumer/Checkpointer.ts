@@ -6,10 +6,10 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 import type * as Checkpoint from "../Checkpoint.ts"
+import * as Monotonic from "../internal/monotonic.ts"
 import type * as ShardPosition from "../ShardPosition.ts"
 import type { ConsumerEvent } from "./ConsumerEvent.ts"
 
@@ -34,9 +34,9 @@ export type Verdict =
  * @since 0.1.0
  */
 export interface Checkpointer {
-  /** Everything up to `position` is settled; `settled` deliveries more than at the last call. */
+  /** Everything up to `position` is settled; `settled` deliveries more than at the last call. `now` is monotonic. */
   readonly reached: (position: ShardPosition.ShardPosition, settled: number, now: number) => void
-  /** When the next write is due: epoch milliseconds; `Infinity` when there is nothing to write. */
+  /** When the next write is due: monotonic milliseconds; `Infinity` when there is nothing to write. */
   readonly due: () => number
   /** Fails with what a repetition does not mend. */
   readonly write: Effect.Effect<Verdict, Checkpoint.CheckpointError>
@@ -82,7 +82,7 @@ export const make = (options: Options): Checkpointer => {
     return "Written"
   }
   const failed = (error: Checkpoint.CheckpointError) =>
-    Effect.map(Clock.currentTimeMillis, (now): Verdict => {
+    Effect.map(Monotonic.millis, (now): Verdict => {
       notBefore = now + Math.max(rest, interval)
       emit({ _tag: "CheckpointFailed", shardId, error })
       return "Kept"

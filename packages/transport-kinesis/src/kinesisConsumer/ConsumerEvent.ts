@@ -29,6 +29,8 @@ export type ConsumerEvent =
   | { readonly _tag: "ShardEnded"; readonly shardId: string }
   /** The shard went to another process, or the consumer stops. `settled`: nothing was left open. */
   | { readonly _tag: "ShardReleased"; readonly shardId: string; readonly settled: boolean }
+  /** What is in hand neither ended nor could be cut, and goes on in the background; its shard is given back without it. */
+  | { readonly _tag: "ShardStuck"; readonly shardId: string }
   /** Another process took the shard over; what this one writes is refused. */
   | { readonly _tag: "ShardFenced"; readonly shardId: string; readonly token: number }
   /** The stream forgot a shard before it was read to its end. */

@@ -30,6 +30,10 @@ export const lineOf = (event: ConsumerEvent): Line | undefined => {
       return info(`shard ${event.shardId} is at its end`)
     case "ShardReleased":
       return info(`shard ${event.shardId} is given back${event.settled ? "" : "; what is open comes again elsewhere"}`)
+    case "ShardStuck":
+      return error(
+        `shard ${event.shardId}: its batch neither ended nor could be interrupted, and goes on in the background`
+      )
     case "ShardFenced":
       return warn(`shard ${event.shardId} was taken over by another process; this one (token ${event.token}) stops it`)
     case "LaneHeld":

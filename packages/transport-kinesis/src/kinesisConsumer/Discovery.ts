@@ -33,7 +33,8 @@ export interface Options<R> {
   readonly start: ShardPosition.ShardPosition
   /** Milliseconds between looks; the end of a shard looks at once. */
   readonly interval: number
-  readonly run: (shard: KinesisClient.Shard) => Effect.Effect<void, never, R>
+  /** Runs a shard as long as it is this process's; `look` asks for a look at once. */
+  readonly run: (shard: KinesisClient.Shard, look: Effect.Effect<void>) => Effect.Effect<void, never, R>
   readonly emit: (event: ConsumerEvent) => void
 }
 
@@ -51,31 +52,35 @@ export const run = <R>(options: Options<R>): Effect.Effect<never, Failure, R> =>
   Effect.scoped(looking(options)) as Effect.Effect<never, Failure, R>
 
 const looking = Effect.fnUntraced(function* <R>(options: Options<R>) {
-  const ends = yield* Queue.sliding<void>(1)
-  const offers = yield* makeOffers(options, Queue.offer(ends, undefined))
+  const wanted = yield* Queue.sliding<void>(1)
+  const offers = yield* makeOffers(options, Effect.asVoid(Queue.offer(wanted, undefined)))
   const told = new Set<string>()
-  const begin = yield* persistently(options, startOf(options))
   const look = Effect.gen(function* () {
-    const shards = yield* options.listShards
-    const rows = yield* options.store.list(options.group)
-    const plan = Shard.plan(shards, rows, begin)
+    // Rows before shards: a row without a shard is then one that the stream forgot, not one that was born in between.
+    const { begin, rows } = yield* rowsOf(options)
+    const plan = Shard.plan(yield* options.listShards, rows, begin)
     if (plan.births.length > 0) yield* options.store.create(options.group, plan.births)
     if (plan.forgotten.length > 0) yield* options.store.remove(options.group, plan.forgotten)
     tellLost(options, plan, told)
     yield* offers.replace(plan.ready)
   })
   return yield* Effect.forever(
-    Effect.andThen(persistently(options, look), Effect.timeoutOption(Queue.take(ends), options.interval))
+    Effect.andThen(persistently(options, look), Effect.timeoutOption(Queue.take(wanted), options.interval))
   )
 })
 
-/** The first process to come decides; the others read what it wrote. */
-const startOf = <R>({ group, start, store }: Options<R>) =>
-  Effect.gen(function* () {
-    yield* store.create(group, [{ shardId: Shard.start, position: start }])
-    const rows = yield* store.list(group)
-    return rows.find((row) => row.shardId === Shard.start)?.position ?? start
-  })
+/** The rows, with that of the start: the first process to come decides, the others read what it wrote. */
+const rowsOf = Effect.fnUntraced(function* <R>({ group, start, store }: Options<R>) {
+  const rows = yield* store.list(group)
+  const begin = startIn(rows)
+  if (begin !== undefined) return { rows, begin }
+  yield* store.create(group, [{ shardId: Shard.start, position: start }])
+  const again = yield* store.list(group)
+  return { rows: again, begin: startIn(again) ?? start }
+})
+
+const startIn = (rows: ReadonlyArray<Checkpoint.Checkpoint>): ShardPosition.ShardPosition | undefined =>
+  rows.find((row) => row.shardId === Shard.start)?.position
 
 const persistently = <R, A, R2>(
   options: Options<R>,
@@ -99,7 +104,7 @@ const tellLost = <R>(options: Options<R>, { lost }: Shard.Plan, told: Set<string
 }
 
 /** The offers of this process: one a shard that may be read, each with a scope of its own. */
-const makeOffers = Effect.fnUntraced(function* <R>(options: Options<R>, ended: Effect.Effect<unknown>) {
+const makeOffers = Effect.fnUntraced(function* <R>(options: Options<R>, look: Effect.Effect<void>) {
   const scopes = new Map<string, Scope.Closeable>()
   const withdraw = (shardId: string, scope: Scope.Closeable) => {
     scopes.delete(shardId)
@@ -120,13 +125,7 @@ const makeOffers = Effect.fnUntraced(function* <R>(options: Options<R>, ended: E
         const scope = yield* Scope.make()
         scopes.set(shard.shardId, scope)
         const name = `${application}/${stream}/${shard.shardId}`
-        yield* Scope.provide(
-          options.assignment.offer(
-            name,
-            Effect.tap(options.run(shard), () => ended)
-          ),
-          scope
-        )
+        yield* Scope.provide(options.assignment.offer(name, options.run(shard, look)), scope)
       })
     )
 
@@ -135,7 +134,10 @@ const makeOffers = Effect.fnUntraced(function* <R>(options: Options<R>, ended: E
       Effect.gen(function* () {
         const wanted = new Set(ready.map((shard) => shard.shardId))
         const over = [...scopes].filter(([shardId]) => !wanted.has(shardId))
-        yield* Effect.forEach(over, ([shardId, scope]) => withdraw(shardId, scope), { discard: true })
+        yield* Effect.forEach(over, ([shardId, scope]) => withdraw(shardId, scope), {
+          concurrency: "unbounded",
+          discard: true
+        })
         yield* Effect.forEach(
           ready.filter((shard) => !scopes.has(shard.shardId)),
           offer,

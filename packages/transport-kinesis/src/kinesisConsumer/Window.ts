@@ -105,7 +105,7 @@ export class Window {
     return this.#entries.slice(this.#next, this.#next + size).filter((entry) => entry.delivery !== undefined)
   }
 
-  /** When the next held lane may go on: epoch milliseconds; `Infinity` when none waits. */
+  /** When the next held lane may go on, by the clock of the caller; `Infinity` when none waits. */
   get nextDue(): number {
     let due = Infinity
     for (const held of this.#held.values()) due = Math.min(due, held.notBefore)
@@ -143,7 +143,8 @@ export class Window {
 
   /**
    * What became of a batch: the settled leave, a lane with an open one waits. The `lane` of open ones must be known;
-   * `pause` gives the milliseconds before the next try of a delivery that failed. What only never began waits for nothing.
+   * `pause` gives the milliseconds before the next try of a delivery that failed. What never began waits for nothing,
+   * unless nothing of the batch did: then it has no better prospects at once.
    */
   settle(
     batch: ReadonlyArray<Entry>,
@@ -152,10 +153,12 @@ export class Window {
     pause: (attempt: number) => number
   ): void {
     const open = new Map<string, Held>()
+    const began = outcomes.some((outcome) => outcome._tag !== "Unstarted")
+    const earliest = began ? now : now + Math.ceil(pause(1))
     for (const [index, entry] of batch.entries()) {
       const outcome = outcomes[index] ?? Outcome.unstarted
       if (Outcome.isSettled(outcome)) this.#done(entry)
-      else this.#hold(open, entry, outcome, now, pause)
+      else this.#hold(open, entry, outcome, earliest, pause)
     }
     for (const [lane, held] of open) {
       held.entries.push(...(this.#held.get(lane)?.entries ?? []))
@@ -172,16 +175,16 @@ export class Window {
     open: Map<string, Held>,
     entry: Entry,
     outcome: Outcome.Outcome,
-    now: number,
+    earliest: number,
     pause: (attempt: number) => number
   ): void {
     const lane = entry.lane ?? ""
-    const held = open.get(lane) ?? { entries: [], notBefore: now }
+    const held = open.get(lane) ?? { entries: [], notBefore: earliest }
     open.set(lane, held)
     held.entries.push(entry)
     if (outcome._tag !== "Failed" || entry.delivery === undefined) return
     // Clocks count whole milliseconds: a fraction would be slept as none, and waited for without rest.
-    held.notBefore = Math.max(held.notBefore, now + Math.ceil(pause(entry.delivery.attempt)))
+    held.notBefore = Math.max(held.notBefore, earliest + Math.ceil(pause(entry.delivery.attempt)))
     entry.delivery = { ...entry.delivery, attempt: entry.delivery.attempt + 1 }
   }
 

@@ -11,12 +11,14 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 
+import type { ShardAssignmentError } from "../../src/assignment/Cluster.ts"
 import * as Solo from "../../src/assignment/Solo.ts"
 import * as Checkpoint from "../../src/Checkpoint.ts"
 import type { Fetcher } from "../../src/Fetcher.ts"
 import * as Polling from "../../src/fetcher/Polling.ts"
 import * as KinesisConsumer from "../../src/KinesisConsumer.ts"
 import type { ConsumerEvent } from "../../src/kinesisConsumer/ConsumerEvent.ts"
+import type { ShardAssignment } from "../../src/ShardAssignment.ts"
 import * as FakeKinesis from "../../src/testing/FakeKinesis.ts"
 
 /** The event of these tests. */
@@ -98,23 +100,30 @@ export const start = (
   options: Partial<KinesisConsumer.Options> & {
     readonly store?: Checkpoint.CheckpointStore["Service"]
     readonly fetcher?: Layer.Layer<Fetcher>
+    readonly assignment?: Layer.Layer<ShardAssignment, ShardAssignmentError>
   } = {}
 ) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
     const events: Array<ConsumerEvent> = []
-    const { fetcher = Layer.provide(Polling.layer(), kinesis.layer), store: given = store, ...rest } = options
+    const {
+      assignment = Solo.layer,
+      fetcher = Layer.provide(Polling.layer(), kinesis.layer),
+      store: given = store,
+      ...rest
+    } = options
     const layers = Layer.mergeAll(
       kinesis.layer,
       Layer.succeed(Checkpoint.CheckpointStore, given),
       Layer.succeed(Journal.Journal, journal),
-      Solo.layer,
+      Layer.orDie(assignment),
       fetcher,
       Logger.layer([])
     )
     const onEvent = (event: ConsumerEvent) => void events.push(event)
+    const services = yield* Layer.buildWithScope(layers, scope)
     const consumer = yield* KinesisConsumer.make(worker, { stream: "s", application: "test", onEvent, ...rest }).pipe(
-      Effect.provide(layers),
+      Effect.provide(services),
       Scope.provide(scope)
     )
     const running: Running = {
@@ -134,10 +143,16 @@ export const until = (what: string, holds: () => boolean): Effect.Effect<void> =
     assert.isTrue(holds(), `it never came to this: ${what}`)
   })
 
+/** Whose rows they are. */
+export const groupOf = ({ kinesis }: World) =>
+  Effect.map(kinesis.client.describeStreamSummary("s"), ({ createdAt }) => ({
+    application: "test",
+    stream: `s@${createdAt}`
+  }))
+
 /** The rows of the consumer, without that of the start. */
-export const rows = ({ store, kinesis }: World) =>
+export const rows = (place: World) =>
   Effect.gen(function* () {
-    const { createdAt } = yield* kinesis.client.describeStreamSummary("s")
-    const found = yield* store.list({ application: "test", stream: `s@${createdAt}` })
+    const found = yield* place.store.list(yield* groupOf(place))
     return new Map(found.filter(({ shardId }) => shardId !== "@start").map((row) => [row.shardId, row]))
   })
