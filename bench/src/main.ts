@@ -4,6 +4,7 @@ import { parseArgs } from "node:util"
 import * as Aggregation from "./aggregation.ts"
 import * as Backends from "./Backends.ts"
 import * as Cold from "./cold.ts"
+import * as Consumer from "./consumer.ts"
 import * as Cores from "./Cores.ts"
 import * as Gate from "./Gate.ts"
 import * as Http from "./http.ts"
@@ -17,7 +18,7 @@ import type { ProgramName } from "./Program.ts"
 import * as Publisher from "./publisher.ts"
 import * as Validate from "./validate.ts"
 
-const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [publisher] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
+const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [publisher] [consumer] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
 
   kernel        CPU per record and wall time of the Lambda's hot path
   cold          from process start to the first batch, and the size of the bundles
@@ -26,16 +27,17 @@ const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] 
   aggregation   the KPL codec beside aws-kinesis-agg
   journal-scale replays and rebuilds of up to a million entries; takes minutes and only runs when it is named
   publisher     putting records in order, without, in aggregates, and by the SDK alone; only runs when it is named
+  consumer      the Kinesis consumer beside a bare loop, over a million records, and idle; only runs when it is named
   --rounds N    rounds of each table, default 7
   --slice MS    length of a slice of the kernel rounds, default 250
   --programs    which programs run, separated by semicolons; the reference always does
   --peers       without Leat, and without the gates
 `
 
-const parts = ["kernel", "cold", "http", "journal", "aggregation", "journal-scale", "publisher"] as const
+const parts = ["kernel", "cold", "http", "journal", "aggregation", "journal-scale", "publisher", "consumer"] as const
 type Part = (typeof parts)[number]
 
-const isDefault = (part: Part) => part !== "journal-scale" && part !== "publisher"
+const isDefault = (part: Part) => part !== "journal-scale" && part !== "publisher" && part !== "consumer"
 
 interface Settings {
   readonly parts: ReadonlyArray<Part>
@@ -103,7 +105,8 @@ const runPart: Record<Part, RunPart> = {
       : Journal.run(backends, { ...settings, leat: settings.programs.includes("leat") }, print),
   aggregation: (_backends, settings) => (settings.peersOnly ? sayLeatOnly() : Aggregation.run(settings, print)),
   "journal-scale": (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : JournalScale.run(print)),
-  publisher: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Publisher.run({ rounds }, print))
+  publisher: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Publisher.run({ rounds }, print)),
+  consumer: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Consumer.run({ rounds }, print))
 }
 
 const sayLeatOnly = () => {

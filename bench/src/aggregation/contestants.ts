@@ -1,6 +1,7 @@
 import { createRequire } from "node:module"
 
 import * as Aggregation from "@leat/transport-kinesis/Aggregation"
+
 import { times } from "../inTurn.ts"
 
 /** How an aggregate comes: as Lambda hands it over, or as the API's client does. */

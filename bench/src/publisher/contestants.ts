@@ -1,12 +1,12 @@
-import { createRequire } from "node:module"
-
+import * as Sdk from "@aws-sdk/client-kinesis"
 import * as Codec from "@leat/core/Codec"
 import * as Envelope from "@leat/core/Envelope"
+import * as KinesisClient from "@leat/transport-kinesis/KinesisClient"
+import * as KinesisPublisher from "@leat/transport-kinesis/KinesisPublisher"
+import { NodeHttpHandler } from "@smithy/node-http-handler"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
-import * as KinesisClient from "../../../packages/transport-kinesis/src/KinesisClient.ts"
-import * as KinesisPublisher from "../../../packages/transport-kinesis/src/KinesisPublisher.ts"
 import { times } from "../inTurn.ts"
 
 /** Puts all of the envelopes on a stream; rejects when one is not accepted. */
@@ -41,38 +41,21 @@ const leat =
       if (!answers.every(Exit.isSuccess)) throw new Error("not all were accepted")
     }).pipe(Effect.scoped, Effect.provide(KinesisClient.layer({ endpoint })), Effect.runPromise)
 
-interface Sdk {
-  readonly KinesisClient: new (config: object) => {
-    readonly send: (command: object) => Promise<Output>
-    destroy(): void
-  }
-  readonly PutRecordsCommand: new (input: object) => object
-}
-
-interface Output {
-  readonly Records?: ReadonlyArray<{ readonly ErrorCode?: string }>
-}
-
-// The bench has no dependency of its own on the SDK: both are to run on the transport's.
-const required = createRequire(new URL("../../../packages/transport-kinesis/package.json", import.meta.url))
-const sdk: Sdk = required("@aws-sdk/client-kinesis")
-const http: { readonly NodeHttpHandler: new (options: object) => object } = required("@smithy/node-http-handler")
-
 const inFlight = 8
 const most = 500
 
 /** What one writes by hand: full requests, eight at a time, what failed once more. Keys change places. */
 const sdkAlone: Contestant = async (endpoint, stream, envelopes) => {
   const codec = Codec.cloudEvents()
-  const client = new sdk.KinesisClient({
+  const client = new Sdk.KinesisClient({
     endpoint,
     region: "us-east-1",
     credentials: { accessKeyId: "local", secretAccessKey: "local" },
-    requestHandler: new http.NodeHttpHandler({ requestTimeout: 10_000 })
+    requestHandler: new NodeHttpHandler({ requestTimeout: 10_000 })
   })
   let next = 0
-  const put = async (entries: ReadonlyArray<object>): Promise<void> => {
-    const output = await client.send(new sdk.PutRecordsCommand({ StreamName: stream, Records: entries }))
+  const put = async (entries: Array<Sdk.PutRecordsRequestEntry>): Promise<void> => {
+    const output = await client.send(new Sdk.PutRecordsCommand({ StreamName: stream, Records: entries }))
     const failed = entries.filter((_, index) => output.Records?.[index]?.ErrorCode !== undefined)
     if (failed.length > 0) await put(failed)
   }

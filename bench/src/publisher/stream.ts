@@ -1,9 +1,9 @@
+import * as EmbeddedKinesis from "@leat/transport-kinesis/testing/EmbeddedKinesis"
 /** The embedded stream in a process of its own, on the core that is not measured; the parent has streams made by messages. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 
-import * as EmbeddedKinesis from "../../../packages/transport-kinesis/src/testing/EmbeddedKinesis.ts"
 import * as Cores from "../Cores.ts"
 import * as Subprocess from "../Subprocess.ts"
 

@@ -18,10 +18,12 @@ export interface Rates {
   readonly readInterval: number
   /** Between reads at the tip. */
   readonly idleInterval: number
+  /** Default 2 MiB, as AWS. */
+  readonly bytesPerSecond?: number | undefined
 }
 
 // A shard gives 2 MiB a second; a page of 10 MiB makes AWS refuse reads for the 5 seconds that it was worth.
-const bytesPerMillisecond = (2 * 1024 * 1024) / 1000
+const bytesPerSecond = 2 * 1024 * 1024
 
 /**
  * The earliest time of the read after a page.
@@ -33,8 +35,9 @@ export const afterPage = (
   rates: Rates,
   page: { readonly askedAt: number; readonly bytes: number; readonly millisBehindLatest: number }
 ): number => {
+  const payback = Math.ceil((page.bytes * 1000) / (rates.bytesPerSecond ?? bytesPerSecond))
   const interval = page.millisBehindLatest > 0 ? rates.readInterval : rates.idleInterval
-  return page.askedAt + Math.max(interval, Math.ceil(page.bytes / bytesPerMillisecond))
+  return page.askedAt + Math.max(interval, payback)
 }
 
 /**
@@ -58,5 +61,8 @@ const longest = 30_000
  * @category getters
  * @since 0.1.0
  */
-export const sizeOf = (records: ReadonlyArray<KinesisClient.Record>): number =>
-  records.reduce((bytes, { data, partitionKey }) => bytes + data.byteLength + Buffer.byteLength(partitionKey), 0)
+export const sizeOf = (records: ReadonlyArray<KinesisClient.Record>): number => {
+  let bytes = 0
+  for (const { data, partitionKey } of records) bytes += data.byteLength + Buffer.byteLength(partitionKey)
+  return bytes
+}

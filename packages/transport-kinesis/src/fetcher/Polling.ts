@@ -36,6 +36,11 @@ import * as Void from "./Void.ts"
 export interface Options {
   /** Reads of a shard behind the tip, at most. AWS answers 5 to all readers together. Default 5. */
   readonly readsPerSecond?: number | undefined
+  /**
+   * Bytes of a shard a second, at most: a page that is larger is paid back by waiting. AWS gives 2 MiB to all readers
+   * together, which is the default; `Infinity` for a stream that has no such limit.
+   */
+  readonly bytesPerSecond?: number | undefined
   /** Between reads at the tip. Default 1 second, as the KCL does: it leaves room for four other readers. */
   readonly idleInterval?: Duration.Input | undefined
   /** Largest page in records, at most 10,000. Default 10,000. */
@@ -57,7 +62,8 @@ export const make = (
   const maxRecords = Math.min(options.maxRecords ?? 10_000, 10_000)
   const rates = {
     readInterval: 1000 / (options.readsPerSecond ?? 5),
-    idleInterval: Duration.toMillis(options.idleInterval ?? "1 second")
+    idleInterval: Duration.toMillis(options.idleInterval ?? "1 second"),
+    bytesPerSecond: options.bytesPerSecond
   }
   return {
     name: "polling",

@@ -70,11 +70,17 @@ const take = <E>(shelf: Shelf<E>): Effect.Effect<Arr.NonEmptyReadonlyArray<Fetch
     return end !== undefined && Exit.isFailure(end) ? Effect.failCause(end.cause) : Cause.done()
   })
 
+/** A page and what it weighs, which is not to be summed up twice. */
+interface Shelved {
+  readonly page: Fetcher.Page
+  readonly bytes: number
+}
+
 class Shelf<E> {
   readonly hasRoom = Latch.makeUnsafe(true)
   readonly hasSome = Latch.makeUnsafe(false)
   readonly #bounds: { readonly records: number; readonly bytes: number }
-  readonly #pages: Array<Fetcher.Page> = []
+  readonly #pages: Array<Shelved> = []
   #records = 0
   #bytes = 0
   #end: Exit.Exit<void, E> | undefined
@@ -96,17 +102,21 @@ class Shelf<E> {
     // An empty page only says how far behind the tip we are: only the newest word on that is kept, or a slow consumer
     // would find thousands of them.
     if (last !== undefined && page.records.length === 0) {
-      this.#pages[this.#pages.length - 1] = { ...last, millisBehindLatest: page.millisBehindLatest }
-    } else this.#pages.push(page)
-    this.#weigh(page, 1)
+      const { millisBehindLatest } = page
+      this.#pages[this.#pages.length - 1] = { ...last, page: { ...last.page, millisBehindLatest } }
+    } else {
+      const bytes = Pace.sizeOf(page.records)
+      this.#pages.push({ page, bytes })
+      this.#weigh(page.records.length, bytes)
+    }
     this.hasSome.openUnsafe()
   }
 
   shift(): Fetcher.Page | undefined {
-    const page = this.#pages.shift()
-    if (page !== undefined) this.#weigh(page, -1)
+    const shelved = this.#pages.shift()
+    if (shelved !== undefined) this.#weigh(-shelved.page.records.length, -shelved.bytes)
     if (this.#pages.length === 0 && this.#end === undefined) this.hasSome.closeUnsafe()
-    return page
+    return shelved?.page
   }
 
   close(end: Exit.Exit<void, E>): void {
@@ -114,9 +124,9 @@ class Shelf<E> {
     this.hasSome.openUnsafe()
   }
 
-  #weigh({ records }: Fetcher.Page, sign: 1 | -1): void {
-    this.#records += sign * records.length
-    this.#bytes += sign * Pace.sizeOf(records)
+  #weigh(records: number, bytes: number): void {
+    this.#records += records
+    this.#bytes += bytes
     if (this.#records < this.#bounds.records && this.#bytes < this.#bounds.bytes) this.hasRoom.openUnsafe()
     else this.hasRoom.closeUnsafe()
   }
