@@ -86,7 +86,10 @@ export class CheckpointStore extends Context.Service<
   {
     /** Every row of the group, all pages. */
     readonly list: (group: Group) => Effect.Effect<ReadonlyArray<Checkpoint>, CheckpointError>
-    /** Writes the first positions of shards, with token 0. A row that is there stays as it is. */
+    /**
+     * Writes the first positions of shards, with token 0. A row that is there stays as it is. They are written in the order
+     * given: when it fails or its process dies in the middle, what is written is a prefix.
+     */
     readonly create: (
       group: Group,
       rows: ReadonlyArray<Pick<Checkpoint, "shardId" | "position">>

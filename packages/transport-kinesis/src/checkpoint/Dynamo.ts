@@ -5,9 +5,10 @@
  * consistent. Nothing is left to a time to live. No call takes longer than `timeout`. Being throttled is a typed error
  * that may be retried; the SDK retries nothing itself, so that nobody waits twice.
  *
- * **Gotchas.** A checkpoint costs one write unit. The table has the partition key `group` (the application and its stream)
- * and the sort key `shardId`, both text; the program needs `dynamodb:Query`, `PutItem`, `UpdateItem`, `GetItem` and
- * `DeleteItem` on it, and with `createTable` also `DescribeTable` and `CreateTable`.
+ * **Gotchas.** A checkpoint costs one write unit. First positions are written one after the other, as their order is
+ * promised: a first start on a stream of many shards takes some milliseconds for each. The table has the partition key
+ * `group` (the application and its stream) and the sort key `shardId`, both text; the program needs `dynamodb:Query`,
+ * `PutItem`, `UpdateItem`, `GetItem` and `DeleteItem` on it, and with `createTable` also `DescribeTable` and `CreateTable`.
  *
  * @since 0.1.0
  */
@@ -140,7 +141,7 @@ type Item = { readonly [name: string]: Sdk.AttributeValue }
 /** Several of these names are reserved words of DynamoDB's expressions. */
 const names = { "#group": "group", "#shard": "shardId" } as const
 
-/** Most calls at once of one `create` or `remove`. */
+/** Most calls at once of one `remove`. */
 const concurrency = 16
 
 const make = (ask: DynamoTable.Ask, table: string): CheckpointStore["Service"] => ({
@@ -149,8 +150,9 @@ const make = (ask: DynamoTable.Ask, table: string): CheckpointStore["Service"] =
   create: (group, births) =>
     Effect.forEach(
       births,
+      // One after the other: of those that are on their way at once a later one may be the one that is written.
       ({ position, shardId }) => Effect.asVoid(unlessRefused(put(ask, table, group, shardId, position))),
-      { concurrency, discard: true }
+      { discard: true }
     ),
   acquire: (group, shardId, owner) =>
     Effect.flatMap(

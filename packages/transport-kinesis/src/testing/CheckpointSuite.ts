@@ -18,6 +18,7 @@
  */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 
 import { CheckpointStore } from "../Checkpoint.ts"
@@ -195,6 +196,24 @@ const births = (must: Must): void => {
         ["shardId-000000000001", ShardPosition.end, 0]
       ])
     })
+  )
+
+  must(
+    "T27: is written in the order given: who stops in the middle leaves none without those before it",
+    ({ group, store }) =>
+      Effect.gen(function* () {
+        // Not in the order of their names, by which a store may list them.
+        const shards = Array.from(
+          { length: 60 },
+          (_, index) => `shardId-${String((index * 37) % 60).padStart(12, "0")}`
+        )
+        const rows = shards.map((shardId) => ({ shardId, position: begin }))
+        const creating = yield* Effect.forkChild(store.create(group, rows))
+        while (creating.pollUnsafe() === undefined && (yield* store.list(group)).length === 0) yield* Effect.yieldNow
+        yield* Fiber.interrupt(creating)
+        const written = new Set((yield* store.list(group)).map((row) => row.shardId))
+        assert.deepStrictEqual(written, new Set(shards.slice(0, written.size)))
+      })
   )
 
   must("is written once by two processes that start at once", ({ group, store }) =>

@@ -3,6 +3,7 @@ import * as Cluster from "@leat/transport-kinesis/assignment/Cluster"
 import { fault } from "@leat/transport-kinesis/assignment/cluster/LeaseStore"
 import type { LeaseStore } from "@leat/transport-kinesis/assignment/cluster/LeaseStore"
 import { ShardAssignment } from "@leat/transport-kinesis/ShardAssignment"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -100,6 +101,7 @@ const unreliable = (inner: LeaseStore) => {
     machines: call(inner.machines),
     take: (...args) => call(inner.take(...args)),
     keep: (...args) => call(inner.keep(...args)),
+    unheld: (...args) => call(inner.unheld(...args)),
     free: (...args) => call(inner.free(...args)),
     leave: (...args) => call(inner.leave(...args))
   }
@@ -377,6 +379,18 @@ describe("a run", () => {
       yield* assignment.offer(first, run(ledger, "a", first))
       yield* seconds(3)
       assert.deepStrictEqual(ledger.owners().slice(0, 2), [["a"], ["a"]])
+    })
+  )
+
+  it.effect("that is one too many is a defect that names the option, and not a run that waits in silence", () =>
+    Effect.gen(function* () {
+      const services = yield* Layer.build(Cluster.layerMemory({ names: 2 }))
+      const { offer } = Context.get(services, ShardAssignment)
+      yield* offer("a-1", Effect.never)
+      yield* Effect.scoped(offer("a-2", Effect.never))
+      yield* offer("a-3", Effect.never)
+      const exit = yield* Effect.exit(offer("a-4", Effect.never))
+      assert.isTrue(Exit.isFailure(exit) && /a-4 is one too many: .*SHARD_NAMES/.test(String(Cause.squash(exit.cause))))
     })
   )
 })

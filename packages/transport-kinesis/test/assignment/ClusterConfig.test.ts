@@ -34,6 +34,10 @@ describe("what the environment says of the assignment", () => {
         yield* faultOf({ SHARD_ASSIGNMENT: "redis", REDIS_URL: "redis://h", SHARD_LEASE: "long" }),
         "SHARD_LEASE"
       )
+      assert.include(
+        yield* faultOf({ SHARD_ASSIGNMENT: "redis", REDIS_URL: "redis://h", SHARD_NAMES: "many" }),
+        "SHARD_NAMES"
+      )
     })
   )
 

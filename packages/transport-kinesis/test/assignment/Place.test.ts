@@ -10,14 +10,19 @@ import * as TestClock from "effect/testing/TestClock"
 /** Leases that hold or not as the test says. */
 const leases = () => {
   const [holds, lost] = [Latch.makeUnsafe(false), Latch.makeUnsafe(true)]
-  const lease: Lease.Lease = { renewing: (call) => call, holds: holds.await, lost: lost.await }
+  const lease: Lease.Lease = {
+    renewing: (call) => call,
+    isHolding: () => holds.isOpen(),
+    holds: holds.await,
+    lost: lost.await
+  }
   const hold = Effect.sync(() => void (lost.closeUnsafe(), holds.openUnsafe()))
   const lose = Effect.sync(() => void (holds.closeUnsafe(), lost.openUnsafe()))
   return { lease, hold, lose }
 }
 
 /** A run that says when it begins, when it is stopped and, after `takes` milliseconds, when it has ended. */
-const begin = (lease: Lease.Lease, takes: number) => {
+const begin = (lease: Lease.Lease, takes: number, isHeld = () => true) => {
   const said: Array<string> = []
   const say = (word: string) => Effect.sync(() => void said.push(word))
   const end = Effect.andThen(say("stopped"), Effect.andThen(Effect.sleep(takes), say("ended")))
@@ -25,7 +30,7 @@ const begin = (lease: Lease.Lease, takes: number) => {
     say("began"),
     Effect.onInterrupt(Effect.never, () => end)
   )
-  const options = { name: "shardId-0", lease, handover: 20_000, remainder: 2_000 }
+  const options = { name: "shardId-0", lease, isHeld, handover: 20_000, remainder: 2_000 }
   return Effect.map(Effect.forkChild(Place.hold(run, options)), (fiber) => ({ fiber, said }))
 }
 
@@ -51,6 +56,25 @@ describe("the place of a name", () => {
       assert.deepStrictEqual(said, ["began", "stopped", "ended", "began"])
       yield* Effect.forkChild(Fiber.interrupt(fiber))
       yield* pass(1_000)
+    })
+  )
+
+  it.effect("regression, T33: that is another's when the leases hold again is not run in", () =>
+    Effect.gen(function* () {
+      const { hold, lease, lose } = leases()
+      let held = true
+      yield* hold
+      const { fiber, said } = yield* begin(lease, 0, () => held)
+      yield* pass(1)
+      yield* lose
+      yield* pass(1)
+      held = false
+      yield* hold
+      yield* pass(60_000)
+      assert.deepStrictEqual(said, ["began", "stopped", "ended"])
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass(1)
+      assert.isDefined(fiber.pollUnsafe(), "and it ends when it is told to")
     })
   )
 

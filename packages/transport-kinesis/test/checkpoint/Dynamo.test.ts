@@ -90,6 +90,30 @@ describe("a DynamoDB", () => {
   )
 })
 
+describe("first positions in a DynamoDB", () => {
+  it.live("regression: are written in the order given, and none behind one that failed", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const url = yield* answering((request, response) => {
+        request.setEncoding("utf8").once("data", (body: string) => {
+          asked.push(/shardId-\d+/.exec(body)?.[0] ?? body)
+          // Time for others to ask, if they would.
+          if (asked.length === 3) return setTimeout(() => always(500, "InternalServerError")(request, response), 30)
+          response.writeHead(200, { "content-type": "application/x-amz-json-1.0" })
+          return response.end("{}")
+        })
+      })
+      const shards = ["shardId-5", "shardId-4", "shardId-2", "shardId-3", "shardId-1"]
+      const rows = shards.map((shardId) => ({ shardId, position: ShardPosition.trimHorizon }))
+      const layer = Dynamo.layer({ endpoint: url, table: "checkpoints" })
+      const creating = Effect.flatMap(CheckpointStore, ({ create }) => Effect.flip(create(group, rows)))
+      const error = yield* Effect.provide(creating, layer)
+      assert.deepStrictEqual([error.reason, error.operation], ["Unavailable", "create"])
+      assert.deepStrictEqual(asked, shards.slice(0, 3))
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a table of checkpoints", () => {
   it.live("that is not there is refused, with the mend", () =>
     Effect.gen(function* () {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import { assert, describe, it } from "@effect/vitest"
+import * as Cluster from "@leat/transport-kinesis/assignment/Cluster"
 import * as PostgresLeases from "@leat/transport-kinesis/assignment/cluster/PostgresLeases"
 import * as RedisLeases from "@leat/transport-kinesis/assignment/cluster/RedisLeases"
 import { CheckpointStore } from "@leat/transport-kinesis/Checkpoint"
@@ -11,6 +12,7 @@ import type { CheckpointError, Group } from "@leat/transport-kinesis/Checkpoint"
 import * as Postgres from "@leat/transport-kinesis/checkpoint/Postgres"
 import * as Redis from "@leat/transport-kinesis/checkpoint/Redis"
 import * as ShardPosition from "@leat/transport-kinesis/ShardPosition"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -255,6 +257,17 @@ const freshDatabase = Effect.gen(function* () {
 })
 
 describe("leases", () => {
+  it.live("are in the namespace that SHARD_NAMESPACE names", () =>
+    Effect.gen(function* () {
+      const [SHARD_NAMESPACE, { url }] = [globalThis.crypto.randomUUID(), inject("redis")]
+      const env = { SHARD_ASSIGNMENT: "redis", REDIS_URL: url, SHARD_NAMESPACE }
+      const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env }))
+      yield* Layer.build(Cluster.layerConfig({ namespace: "of the program" }).pipe(Layer.provide(environment)))
+      const leases = yield* RedisLeases.open(Redacted.make(url), SHARD_NAMESPACE, 5_000)
+      assert.strictEqual((yield* leases.machines).length, 1)
+    }).pipe(Effect.scoped)
+  )
+
   const stores = {
     Redis: () => RedisLeases.open(Redacted.make(inject("redis").url), globalThis.crypto.randomUUID(), 5_000),
     PostgreSQL: () => PostgresLeases.open(Redacted.make(inject("postgres").url), globalThis.crypto.randomUUID(), 5_000)
@@ -263,33 +276,40 @@ describe("leases", () => {
     it.live(`are one machine's until they end, on ${name}`, () =>
       Effect.gen(function* () {
         const leases = yield* open()
+        const [one, two, three] = ["s/1", "s/2 \\u0000'{}", "s/3"]
+        const all = [one, two, three]
         assert.deepStrictEqual(yield* leases.machines, [])
-        yield* leases.join("a", 60_000)
-        yield* leases.join("b", 60_000)
-        assert.deepStrictEqual([...(yield* leases.machines)].toSorted(), ["a", "b"])
+        yield* leases.join("a", "offers", 60_000)
+        yield* leases.join("b", "nothing", 60_000)
+        yield* leases.join("b", '[["é🎬",["1"]]]', 60_000)
+        const told = (yield* leases.machines).map(({ machine, offers }) => `${machine} ${offers}`)
+        assert.deepStrictEqual(told.toSorted(), ["a offers", 'b [["é🎬",["1"]]]'])
 
-        assert.deepStrictEqual(
-          [...(yield* leases.take("a", [3, 1, 2], 2, 60_000))].toSorted(),
-          [1, 3],
-          "in the order asked"
-        )
-        assert.deepStrictEqual(yield* leases.take("b", [1, 2, 3], 3, 1), [2])
-        assert.deepStrictEqual([...(yield* leases.keep("a", [1, 2, 3], 60_000))].toSorted(), [1, 3])
-        assert.deepStrictEqual(yield* leases.keep("b", [], 60_000), [])
+        const taken = yield* leases.take("a", [three, one, two], 2, 60_000)
+        assert.deepStrictEqual([...taken].toSorted(), [one, three], "in the order asked")
+        assert.deepStrictEqual(yield* leases.unheld(all), [two])
+        assert.deepStrictEqual(yield* leases.take("b", all, 3, 1), [two])
+        assert.deepStrictEqual([...(yield* leases.keep("a", all, "more", 60_000))].toSorted(), [one, three])
+        assert.isTrue((yield* leases.machines).some(({ offers }) => offers === "more"))
+        assert.deepStrictEqual(yield* leases.keep("b", [], "", 60_000), [])
 
         yield* Effect.sleep(20)
-        assert.deepStrictEqual(yield* leases.take("a", [2], 1, 60_000), [2], "the lease of b has ended")
-        assert.deepStrictEqual(yield* leases.keep("b", [2], 60_000), [])
+        assert.deepStrictEqual(yield* leases.unheld(all), [two])
+        assert.deepStrictEqual(yield* leases.take("a", [two], 1, 60_000), [two], "the lease of b has ended")
+        assert.deepStrictEqual(yield* leases.keep("b", [two], "", 60_000), [])
 
-        yield* leases.free("b", [1])
-        assert.deepStrictEqual(yield* leases.take("b", [1], 1, 60_000), [], "only the holder frees")
-        yield* leases.free("a", [1])
-        assert.deepStrictEqual(yield* leases.take("b", [1], 1, 60_000), [1])
+        yield* leases.free("b", [one])
+        assert.deepStrictEqual(yield* leases.take("b", [one], 1, 60_000), [], "only the holder frees")
+        yield* leases.free("a", [one])
+        assert.deepStrictEqual(yield* leases.take("b", [one], 1, 60_000), [one])
 
         yield* leases.leave("a")
-        assert.deepStrictEqual(yield* leases.machines, ["b"])
-        assert.deepStrictEqual(yield* leases.take("b", [2, 3], 2, 60_000), [], "what a held stays its own")
-        yield* leases.join("b", 1)
+        assert.deepStrictEqual(
+          (yield* leases.machines).map(({ machine }) => machine),
+          ["b"]
+        )
+        assert.deepStrictEqual(yield* leases.take("b", [two, three], 2, 60_000), [], "what a held stays its own")
+        yield* leases.join("b", "", 1)
         yield* Effect.sleep(20)
         assert.deepStrictEqual(yield* leases.machines, [], "who says nothing is dead")
       }).pipe(Effect.scoped)
@@ -298,15 +318,15 @@ describe("leases", () => {
     it.live(`are given once, of many machines that want all of them at once, on ${name}`, () =>
       Effect.gen(function* () {
         const leases = yield* open()
-        const slots = Array.from({ length: 60 }, (_, index) => index + 1)
+        const names = Array.from({ length: 60 }, (_, index) => `s/${index}`)
         const taken = yield* Effect.forEach(
           ["a", "b", "c", "d"],
           (machine, index) =>
             leases
-              .take(machine, index % 2 === 0 ? slots : slots.toReversed(), 15, 60_000)
+              .take(machine, index % 2 === 0 ? names : names.toReversed(), 15, 60_000)
               .pipe(
                 Effect.flatMap((some) =>
-                  Effect.map(leases.take(machine, slots, 15, 60_000), (more) => [...new Set([...some, ...more])])
+                  Effect.map(leases.take(machine, names, 15, 60_000), (more) => [...new Set([...some, ...more])])
                 )
               ),
           { concurrency: "unbounded" }

@@ -19,8 +19,10 @@ import type * as Scope from "effect/Scope"
  * @since 0.1.0
  */
 export interface Lease {
-  /** Makes a call that begins the leases anew. */
+  /** Makes a call that begins the leases anew. What the call does with its answer is done when they hold. */
   readonly renewing: <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Whether the leases hold, by the clock and not by who has woken up. */
+  readonly isHolding: () => boolean
   /** Waits until the leases hold. */
   readonly holds: Effect.Effect<void>
   /** Waits until they may have ended. */
@@ -71,6 +73,7 @@ export const make = (lease: number): Effect.Effect<Lease, never, Scope.Scope> =>
           const asked = now()
           return Effect.tap(call, () => Effect.sync(() => renewed(asked)))
         }),
+      isHolding: () => now() < end,
       holds: holds.await,
       lost: lost.await
     }

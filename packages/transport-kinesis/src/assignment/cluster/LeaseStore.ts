@@ -1,7 +1,7 @@
 /**
  * Where the machines of a cluster agree on who holds what: the contract of the stores in this folder.
  *
- * **Guarantees.** A slot is one machine's until its lease ends. Leases end by the clock of the store alone: what the
+ * **Guarantees.** A name is one machine's until its lease ends. Leases end by the clock of the store alone: what the
  * machines' own clocks say doesn't matter.
  *
  * @since 0.1.0
@@ -18,7 +18,7 @@ import * as Schema from "effect/Schema"
 export class ShardAssignmentError extends Schema.TaggedError<ShardAssignmentError>()("ShardAssignmentError", {
   /** `Refused`: no permission, a wrong URL or password. `Unavailable`: the same call may succeed later. */
   reason: Schema.Literals(["Unavailable", "Refused"]),
-  /** `open`, `join`, `machines`, `take`, `keep`, `free` or `leave`. */
+  /** `open`, `join`, `machines`, `take`, `keep`, `unheld`, `free` or `leave`. */
   operation: Schema.String,
   message: Schema.String,
   retryable: Schema.Boolean,
@@ -52,31 +52,45 @@ export const fault = (
   })
 
 /**
- * What a store does. Slots are numbers; `lease` is milliseconds, and every call that has one begins it anew.
+ * A machine that lives, and what it offers to run, as it said.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Machine {
+  readonly machine: string
+  readonly offers: string
+}
+
+/**
+ * What a store does. Leases are of names; `lease` is milliseconds, and every call that has one begins it anew.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LeaseStore {
-  /** Says that a machine lives. */
-  readonly join: (machine: string, lease: number) => Effect.Effect<void, ShardAssignmentError>
+  /** Says that a machine lives, and what it offers, in text that the store only keeps. */
+  readonly join: (machine: string, offers: string, lease: number) => Effect.Effect<void, ShardAssignmentError>
   /** The machines that live, in any order. */
-  readonly machines: Effect.Effect<ReadonlyArray<string>, ShardAssignmentError>
-  /** Of these slots the first that nobody else holds, at most so many; with those that the machine held already. */
+  readonly machines: Effect.Effect<ReadonlyArray<Machine>, ShardAssignmentError>
+  /** Of these names the first that nobody else holds, at most so many; with those that the machine held already. */
   readonly take: (
     machine: string,
-    slots: ReadonlyArray<number>,
+    names: ReadonlyArray<string>,
     most: number,
     lease: number
-  ) => Effect.Effect<ReadonlyArray<number>, ShardAssignmentError>
-  /** Says that a machine lives, and which of these slots it still holds. */
+  ) => Effect.Effect<ReadonlyArray<string>, ShardAssignmentError>
+  /** Says that a machine lives and what it offers, and which of these names it still holds. */
   readonly keep: (
     machine: string,
-    slots: ReadonlyArray<number>,
+    names: ReadonlyArray<string>,
+    offers: string,
     lease: number
-  ) => Effect.Effect<ReadonlyArray<number>, ShardAssignmentError>
-  /** Gives up slots that the machine holds. */
-  readonly free: (machine: string, slots: ReadonlyArray<number>) => Effect.Effect<void, ShardAssignmentError>
+  ) => Effect.Effect<ReadonlyArray<string>, ShardAssignmentError>
+  /** Which of these names nobody holds. */
+  readonly unheld: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>, ShardAssignmentError>
+  /** Gives up names that the machine holds. */
+  readonly free: (machine: string, names: ReadonlyArray<string>) => Effect.Effect<void, ShardAssignmentError>
   /** The machine goes. What it holds stays its own until it is freed. */
   readonly leave: (machine: string) => Effect.Effect<void, ShardAssignmentError>
 }

@@ -41,11 +41,12 @@ export const make = (store: LeaseStore.LeaseStore, timeout: number): LeaseStore.
         Effect.tap(() => (outage.failed === 0 ? Effect.void : mended(outage)))
       )
   return {
-    join: (machine, lease) => watched("join")(store.join(machine, lease)),
+    join: (machine, offers, lease) => watched("join")(store.join(machine, offers, lease)),
     machines: watched("machines")(store.machines),
-    take: (machine, slots, most, lease) => watched("take")(store.take(machine, slots, most, lease)),
-    keep: (machine, slots, lease) => watched("keep")(store.keep(machine, slots, lease)),
-    free: (machine, slots) => watched("free")(store.free(machine, slots)),
+    take: (machine, names, most, lease) => watched("take")(store.take(machine, names, most, lease)),
+    keep: (machine, names, offers, lease) => watched("keep")(store.keep(machine, names, offers, lease)),
+    unheld: (names) => watched("unheld")(store.unheld(names)),
+    free: (machine, names) => watched("free")(store.free(machine, names)),
     leave: (machine) => watched("leave")(store.leave(machine))
   }
 }

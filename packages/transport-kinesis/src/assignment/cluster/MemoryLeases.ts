@@ -20,33 +20,34 @@ interface Held {
  * @since 0.1.0
  */
 export const make = (): LeaseStore => {
-  const alive = new Map<string, number>()
-  const held = new Map<number, Held>()
+  const alive = new Map<string, { readonly until: number; readonly offers: string }>()
+  const held = new Map<string, Held>()
   const at = <A>(work: (now: number) => A): Effect.Effect<A> => Effect.map(Clock.currentTimeMillis, work)
-  const isFree = (slot: number, machine: string, now: number): boolean => {
-    const holder = held.get(slot)
-    return holder === undefined || holder.machine === machine || holder.until <= now
-  }
+  const isFree = (name: string, now: number): boolean => (held.get(name)?.until ?? now) <= now
+  const isOwn = (name: string, machine: string): boolean => held.get(name)?.machine === machine
 
   return {
-    join: (machine, lease) => at((now) => void alive.set(machine, now + lease)),
-    machines: at((now) => [...alive].filter(([, until]) => until > now).map(([machine]) => machine)),
-    take: (machine, slots, most, lease) =>
+    join: (machine, offers, lease) => at((now) => void alive.set(machine, { until: now + lease, offers })),
+    machines: at((now) =>
+      [...alive].filter(([, { until }]) => until > now).map(([machine, { offers }]) => ({ machine, offers }))
+    ),
+    take: (machine, names, most, lease) =>
       at((now) => {
-        const taken = slots.filter((slot) => isFree(slot, machine, now)).slice(0, most)
-        for (const slot of taken) held.set(slot, { machine, until: now + lease })
+        const taken = names.filter((name) => isOwn(name, machine) || isFree(name, now)).slice(0, most)
+        for (const name of taken) held.set(name, { machine, until: now + lease })
         return taken
       }),
-    keep: (machine, slots, lease) =>
+    keep: (machine, names, offers, lease) =>
       at((now) => {
-        alive.set(machine, now + lease)
-        const kept = slots.filter((slot) => held.get(slot)?.machine === machine)
-        for (const slot of kept) held.set(slot, { machine, until: now + lease })
+        alive.set(machine, { until: now + lease, offers })
+        const kept = names.filter((name) => isOwn(name, machine))
+        for (const name of kept) held.set(name, { machine, until: now + lease })
         return kept
       }),
-    free: (machine, slots) =>
+    unheld: (names) => at((now) => names.filter((name) => isFree(name, now))),
+    free: (machine, names) =>
       Effect.sync(() => {
-        for (const slot of slots) if (held.get(slot)?.machine === machine) held.delete(slot)
+        for (const name of names) if (isOwn(name, machine)) held.delete(name)
       }),
     leave: (machine) => Effect.sync(() => void alive.delete(machine))
   }

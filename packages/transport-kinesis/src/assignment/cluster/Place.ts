@@ -20,6 +20,8 @@ import type { Lease } from "./Lease.ts"
 export interface Options {
   readonly name: string
   readonly lease: Lease
+  /** Whether the place is this machine's, as far as the store's last answer says. */
+  readonly isHeld: () => boolean
   /** Milliseconds that an interrupted run may take to end while the leases hold. */
   readonly handover: number
   /** The same where they don't: what is left of them. */
@@ -28,7 +30,8 @@ export interface Options {
 
 /**
  * Ends when the run completes. A run that dies is told of and begun again, after 1 s, then 2 s, up to 30 s. When the leases
- * are lost it is interrupted, and begun again when they hold, unless the place is another machine's by then.
+ * are lost it is interrupted, and begun again when they hold, unless the place is another machine's by then: whoever calls
+ * hears of that too, and interrupts.
  *
  * @category constructors
  * @since 0.1.0
@@ -38,6 +41,7 @@ export const hold = <R>(run: Effect.Effect<void, never, R>, options: Options): E
     let deaths = 0
     while (true) {
       yield* options.lease.holds
+      yield* options.isHeld() ? Effect.void : Effect.never
       const [lived, end] = yield* Effect.timed(whileHeld(run, options))
       if (end === undefined) continue
       if (Exit.isSuccess(end)) return

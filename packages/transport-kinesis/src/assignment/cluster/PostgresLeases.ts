@@ -1,5 +1,5 @@
 /**
- * Leases in PostgreSQL 14 or later: a row a machine and a row a slot, by the server's clock. No session is held, so a
+ * Leases in PostgreSQL 14 or later: a row a machine and a row a name, by the server's clock. No session is held, so a
  * pooler may stand in between.
  *
  * @since 0.1.0
@@ -18,20 +18,21 @@ const lock = 0x6c656174
 
 /** The lock keeps programs that start at once from making the tables at once, which one of them would be refused for. */
 const tables = `DO $$ BEGIN
-  IF to_regclass('leat_leases') IS NULL OR to_regclass('leat_machines') IS NULL THEN
+  IF to_regclass('leat_shard_leases') IS NULL OR to_regclass('leat_shard_machines') IS NULL THEN
     PERFORM pg_advisory_xact_lock(${lock}, 2);
-    CREATE TABLE IF NOT EXISTS leat_machines (
+    CREATE TABLE IF NOT EXISTS leat_shard_machines (
       namespace text COLLATE "C" NOT NULL,
       machine text COLLATE "C" NOT NULL,
+      offers text NOT NULL,
       ends_at timestamptz NOT NULL,
       PRIMARY KEY (namespace, machine)
     ) WITH (fillfactor = 50);
-    CREATE TABLE IF NOT EXISTS leat_leases (
+    CREATE TABLE IF NOT EXISTS leat_shard_leases (
       namespace text COLLATE "C" NOT NULL,
-      slot int NOT NULL,
+      name text COLLATE "C" NOT NULL,
       machine text COLLATE "C" NOT NULL,
       ends_at timestamptz NOT NULL,
-      PRIMARY KEY (namespace, slot)
+      PRIMARY KEY (namespace, name)
     ) WITH (fillfactor = 50);
   END IF;
 END $$`
@@ -40,43 +41,50 @@ END $$`
 const now = "clock_timestamp()"
 const end = `${now} + $3::double precision * interval '1 millisecond'`
 
-/** Who is long dead is forgotten on the way. */
+const live = `INSERT INTO leat_shard_machines (namespace, machine, ends_at, offers) VALUES ($1, $2, ${end}, $4)
+  ON CONFLICT (namespace, machine) DO UPDATE SET ends_at = excluded.ends_at, offers = excluded.offers`
+
+/** Who is long dead is forgotten on the way, and what nobody holds any more, as shards that ended. */
 const join = `WITH buried AS (
-    DELETE FROM leat_machines WHERE namespace = $1 AND ends_at < ${now} - interval '1 day' AND machine <> $2
-  )
-  INSERT INTO leat_machines (namespace, machine, ends_at) VALUES ($1, $2, ${end})
-  ON CONFLICT (namespace, machine) DO UPDATE SET ends_at = excluded.ends_at`
+    DELETE FROM leat_shard_machines WHERE namespace = $1 AND ends_at < ${now} - interval '1 day' AND machine <> $2
+  ), ended AS (
+    DELETE FROM leat_shard_leases WHERE namespace = $1 AND name IN (
+      SELECT name FROM leat_shard_leases WHERE namespace = $1 AND ends_at < ${now} - interval '1 day'
+       FOR UPDATE SKIP LOCKED)
+  ) ${live}`
 
-const machines = `SELECT machine FROM leat_machines WHERE namespace = $1 AND ends_at > ${now}`
+const machines = `SELECT machine, offers FROM leat_shard_machines WHERE namespace = $1 AND ends_at > ${now}`
 
-/** Chosen in the order given and written in the order of slots, so that two machines never wait in a circle. */
+/** Chosen in the order given and written in the order of names, so that two machines never wait in a circle. */
 const take = `WITH free AS (
-    SELECT asked.slot FROM unnest($4::int[]) WITH ORDINALITY AS asked (slot, place)
-     WHERE NOT EXISTS (SELECT FROM leat_leases held
-       WHERE held.namespace = $1 AND held.slot = asked.slot AND held.machine <> $2 AND held.ends_at > ${now})
+    SELECT asked.name FROM unnest($4::text[]) WITH ORDINALITY AS asked (name, place)
+     WHERE NOT EXISTS (SELECT FROM leat_shard_leases held
+       WHERE held.namespace = $1 AND held.name = asked.name AND held.machine <> $2 AND held.ends_at > ${now})
      ORDER BY asked.place LIMIT $5::int
   )
-  INSERT INTO leat_leases (namespace, slot, machine, ends_at)
-  SELECT $1, slot, $2, ${end} FROM free ORDER BY slot
-  ON CONFLICT (namespace, slot) DO UPDATE SET machine = excluded.machine, ends_at = excluded.ends_at
-   WHERE leat_leases.machine = excluded.machine OR leat_leases.ends_at <= ${now}
-  RETURNING slot`
+  INSERT INTO leat_shard_leases (namespace, name, machine, ends_at)
+  SELECT $1, name, $2, ${end} FROM free ORDER BY name COLLATE "C"
+  ON CONFLICT (namespace, name) DO UPDATE SET machine = excluded.machine, ends_at = excluded.ends_at
+   WHERE leat_shard_leases.machine = excluded.machine OR leat_shard_leases.ends_at <= ${now}
+  RETURNING name`
 
-const keep = `WITH alive AS (
-    INSERT INTO leat_machines (namespace, machine, ends_at) VALUES ($1, $2, ${end})
-    ON CONFLICT (namespace, machine) DO UPDATE SET ends_at = excluded.ends_at
-  ), mine AS (
-    SELECT slot FROM leat_leases WHERE namespace = $1 AND machine = $2 AND slot = ANY ($4::int[])
-     ORDER BY slot FOR UPDATE
+const keep = `WITH alive AS (${live}), mine AS (
+    SELECT name FROM leat_shard_leases WHERE namespace = $1 AND machine = $2 AND name = ANY ($5::text[])
+     ORDER BY name FOR UPDATE
   )
-  UPDATE leat_leases held SET ends_at = ${end} FROM mine
-   WHERE held.namespace = $1 AND held.slot = mine.slot AND held.machine = $2 RETURNING held.slot`
+  UPDATE leat_shard_leases held SET ends_at = ${end} FROM mine
+   WHERE held.namespace = $1 AND held.name = mine.name AND held.machine = $2 RETURNING held.name`
 
-const free = `DELETE FROM leat_leases WHERE namespace = $1 AND machine = $2 AND slot IN (
-    SELECT slot FROM leat_leases WHERE namespace = $1 AND machine = $2 AND slot = ANY ($3::int[]) ORDER BY slot FOR UPDATE
+const unheld = `SELECT asked.name FROM unnest($2::text[]) AS asked (name)
+  WHERE NOT EXISTS (SELECT FROM leat_shard_leases held
+    WHERE held.namespace = $1 AND held.name = asked.name AND held.ends_at > ${now})`
+
+const free = `DELETE FROM leat_shard_leases WHERE namespace = $1 AND machine = $2 AND name IN (
+    SELECT name FROM leat_shard_leases WHERE namespace = $1 AND machine = $2 AND name = ANY ($3::text[])
+     ORDER BY name FOR UPDATE
   )`
 
-const leave = `DELETE FROM leat_machines WHERE namespace = $1 AND machine = $2`
+const leave = `DELETE FROM leat_shard_machines WHERE namespace = $1 AND machine = $2`
 
 /**
  * Leases on the database given, each call bounded by `timeout` milliseconds.
@@ -99,20 +107,19 @@ export const open = (
 const make = (link: PostgresLink.PostgresLink, namespace: string): LeaseStore.LeaseStore => {
   const query = <Row>(operation: string, sql: string, ...values: ReadonlyArray<unknown>) =>
     Effect.mapError(link.query<Row>(sql, [namespace, ...values]), (fault) => LeaseStore.fault(operation, fault))
-  const slotsOf = (call: ReturnType<typeof query<{ readonly slot: number }>>) =>
-    Effect.map(call, (rows) => rows.map(({ slot }) => slot))
+  const namesOf = (call: ReturnType<typeof query<{ readonly name: string }>>) =>
+    Effect.map(call, (rows) => rows.map(({ name }) => name))
 
   return {
-    join: (machine, lease) => Effect.asVoid(query("join", join, machine, lease)),
-    machines: Effect.map(query<{ readonly machine: string }>("machines", machines), (rows) =>
-      rows.map(({ machine }) => machine)
-    ),
-    take: (machine, slots, most, lease) => slotsOf(query("take", take, machine, lease, ints(slots), most)),
-    keep: (machine, slots, lease) => slotsOf(query("keep", keep, machine, lease, ints(slots))),
-    free: (machine, slots) => Effect.asVoid(query("free", free, machine, ints(slots))),
+    join: (machine, offers, lease) => Effect.asVoid(query("join", join, machine, lease, offers)),
+    machines: query<LeaseStore.Machine>("machines", machines),
+    take: (machine, names, most, lease) => namesOf(query("take", take, machine, lease, texts(names), most)),
+    keep: (machine, names, offers, lease) => namesOf(query("keep", keep, machine, lease, offers, texts(names))),
+    unheld: (names) => namesOf(query("unheld", unheld, texts(names))),
+    free: (machine, names) => Effect.asVoid(query("free", free, machine, texts(names))),
     leave: (machine) => Effect.asVoid(query("leave", leave, machine))
   }
 }
 
-const ints = (values: ReadonlyArray<number>): PgTypes.Parameter =>
-  Result.getOrThrow(PgTypes.array(values, PgTypes.OID.int4))
+const texts = (values: ReadonlyArray<string>): PgTypes.Parameter =>
+  Result.getOrThrow(PgTypes.array(values, PgTypes.OID.text))

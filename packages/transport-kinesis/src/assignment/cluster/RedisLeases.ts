@@ -1,7 +1,7 @@
 /**
- * Leases in Redis 5 or later: two keys a namespace, by the server's clock.
+ * Leases in Redis 5 or later: three keys a namespace, by the server's clock.
  *
- * **Gotchas.** A failover to a replica that lags may forget a lease, and two machines hold a slot until the one notices.
+ * **Gotchas.** A failover to a replica that lags may forget a lease, and two machines hold a name until the one notices.
  *
  * @since 0.1.0
  */
@@ -13,30 +13,47 @@ import * as RedisLink from "../../internal/RedisLink.ts"
 import * as LeaseStore from "./LeaseStore.ts"
 
 /**
- * `KEYS`: machines (a sorted set, by the end of their lives), slots (a hash: the end of the lease and the machine).
- * `ARGV[1]`: the machine, `ARGV[2]`: the lease in ms.
+ * `KEYS`: machines (a sorted set, by the end of their lives), what they offer (a hash), names (a hash: the end of the lease
+ * and the machine). `ARGV[1]`: the machine, `ARGV[2]`: the lease in ms.
  */
 const prelude = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function holder(slot)
-  local row = redis.call('HGET', KEYS[2], slot)
+local function holder(name)
+  local row = redis.call('HGET', KEYS[3], name)
   if not row then return nil, 0 end
   local till, machine = string.match(row, '^(%d+) (.*)$')
   return machine, tonumber(till)
 end
-local function hold(slot)
-  redis.call('HSET', KEYS[2], slot, string.format('%.0f %s', now + ARGV[2], ARGV[1]))
+local function hold(name)
+  redis.call('HSET', KEYS[3], name, string.format('%.0f %s', now + ARGV[2], ARGV[1]))
 end
-local function live() redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+local function live(offers)
+  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+  redis.call('HSET', KEYS[2], ARGV[1], offers)
+end
 `
 
-const join = `${prelude}live()`
+/** `ARGV[3]`: the offers. Who is long dead is forgotten on the way, and what nobody holds any more, as shards that ended. */
+const join = `${prelude}local past = now - 86400000
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', past)) do
+  redis.call('ZREM', KEYS[1], dead)
+  redis.call('HDEL', KEYS[2], dead)
+end
+for _, name in ipairs(redis.call('HKEYS', KEYS[3])) do
+  local _, till = holder(name)
+  if till < past then redis.call('HDEL', KEYS[3], name) end
+end
+live(ARGV[3])`
 
-/** Who is long dead is forgotten on the way. */
-const machines = `${prelude}redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 86400000)
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')`
+/** A machine, its offers, a machine … */
+const machines = `${prelude}local living = {}
+for _, machine in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')) do
+  living[#living + 1] = machine
+  living[#living + 1] = redis.call('HGET', KEYS[2], machine) or '[]'
+end
+return living`
 
-/** `ARGV[3]`: at most so many of the slots that follow. */
+/** `ARGV[3]`: at most so many of the names that follow. */
 const take = `${prelude}local taken = {}
 for i = 4, #ARGV do
   if #taken >= tonumber(ARGV[3]) then break end
@@ -48,9 +65,10 @@ for i = 4, #ARGV do
 end
 return taken`
 
-const keep = `${prelude}live()
+/** `ARGV[3]`: the offers; names follow. */
+const keep = `${prelude}live(ARGV[3])
 local kept = {}
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   if holder(ARGV[i]) == ARGV[1] then
     hold(ARGV[i])
     kept[#kept + 1] = ARGV[i]
@@ -58,11 +76,19 @@ for i = 3, #ARGV do
 end
 return kept`
 
+const unheld = `${prelude}local found = {}
+for i = 3, #ARGV do
+  local machine, till = holder(ARGV[i])
+  if not machine or till <= now then found[#found + 1] = ARGV[i] end
+end
+return found`
+
 const free = `${prelude}for i = 3, #ARGV do
-  if holder(ARGV[i]) == ARGV[1] then redis.call('HDEL', KEYS[2], ARGV[i]) end
+  if holder(ARGV[i]) == ARGV[1] then redis.call('HDEL', KEYS[3], ARGV[i]) end
 end`
 
-const leave = `redis.call('ZREM', KEYS[1], ARGV[1])`
+const leave = `redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])`
 
 /**
  * Leases on the Redis given, each call bounded by `timeout` milliseconds.
@@ -81,22 +107,28 @@ export const open = (
   )
 
 const make = (link: RedisLink.RedisLink, namespace: string): LeaseStore.LeaseStore => {
-  // The braces make both keys lie in one slot of a Redis Cluster, which a script needs.
+  // The braces make all keys lie in one slot of a Redis Cluster, which a script needs.
   const tag = `leat:leases:{${encodeURIComponent(namespace)}}`
-  const keys = [`${tag}:machines`, `${tag}:slots`]
+  const keys = [`${tag}:machines`, `${tag}:offers`, `${tag}:names`]
   const run = (operation: string, script: string, args: ReadonlyArray<string | number>) =>
-    Effect.mapError(link.run(script, keys, args), (fault) => LeaseStore.fault(operation, fault))
-  const numbers = (call: Effect.Effect<unknown, LeaseStore.ShardAssignmentError>) =>
-    Effect.map(call, (reply) => (Array.isArray(reply) ? reply.map(Number) : []))
+    Effect.map(
+      Effect.mapError(link.run(script, keys, args), (fault) => LeaseStore.fault(operation, fault)),
+      (reply) => (Array.isArray(reply) ? reply.map(String) : [])
+    )
 
   return {
-    join: (machine, lease) => Effect.asVoid(run("join", join, [machine, lease])),
-    machines: Effect.map(run("machines", machines, ["", 0]), (reply) =>
-      Array.isArray(reply) ? reply.map(String) : []
-    ),
-    take: (machine, slots, most, lease) => numbers(run("take", take, [machine, lease, most, ...slots])),
-    keep: (machine, slots, lease) => numbers(run("keep", keep, [machine, lease, ...slots])),
-    free: (machine, slots) => Effect.asVoid(run("free", free, [machine, 0, ...slots])),
+    join: (machine, offers, lease) => Effect.asVoid(run("join", join, [machine, lease, offers])),
+    machines: Effect.map(run("machines", machines, ["", 0]), machinesOf),
+    take: (machine, names, most, lease) => run("take", take, [machine, lease, most, ...names]),
+    keep: (machine, names, offers, lease) => run("keep", keep, [machine, lease, offers, ...names]),
+    unheld: (names) => run("unheld", unheld, ["", 0, ...names]),
+    free: (machine, names) => Effect.asVoid(run("free", free, [machine, 0, ...names])),
     leave: (machine) => Effect.asVoid(run("leave", leave, [machine]))
   }
 }
+
+const machinesOf = (flat: ReadonlyArray<string>): ReadonlyArray<LeaseStore.Machine> =>
+  Array.from({ length: flat.length / 2 }, (_, index) => ({
+    machine: flat[2 * index] ?? "",
+    offers: flat[2 * index + 1] ?? ""
+  }))

@@ -28,7 +28,8 @@ import * as Storage from "./Storage.ts"
  * @since 0.1.0
  */
 export interface Options extends Storage.Options {
-  readonly renew: number
+  /** How many names may be offered at once. */
+  readonly names: number
   readonly poll: number
 }
 
@@ -67,10 +68,16 @@ export const make = (options: Options): Effect.Effect<Sharding.Sharding["Service
     Context.get(Sharding.Sharding)
   )
 
-const configOf = ({ lease, machine, poll, renew }: Options): Partial<ShardingConfig.ShardingConfig["Service"]> => ({
+const configOf = ({
+  lease,
+  machine,
+  names,
+  poll,
+  renew
+}: Options): Partial<ShardingConfig.ShardingConfig["Service"]> => ({
   // Only a name: nobody connects to it.
   runnerAddress: Option.some(RunnerAddress.make(machine, 0)),
-  shardsPerGroup: Slot.count,
+  shardsPerGroup: Slot.count(names),
   availableShardGroups: [group.shardGroup],
   assignedShardGroups: [group.shardGroup],
   shardLockExpiration: Duration.millis(lease),
