@@ -227,7 +227,10 @@ export interface Options {
       }
     | "chain"
     | undefined
-  /** How long one call may take. Default 10 seconds. */
+  /**
+   * How long one call may take until it is answered to the end, and a subscription until it begins; then it fails as
+   * `Unavailable`. Default 10 seconds.
+   */
   readonly requestTimeout?: Duration.Input | undefined
 }
 
@@ -245,7 +248,7 @@ export const layer = (options: Options = {}): Layer.Layer<KinesisClient> =>
         Effect.sync(() => new Sdk.KinesisClient(sdkConfig(options))),
         (sdk) => Effect.sync(() => sdk.destroy())
       ),
-      KinesisSdk.calls
+      (sdk) => KinesisSdk.calls(sdk, requestTimeoutOf(options))
     )
   )
 
@@ -281,9 +284,11 @@ export const layerConfig: Layer.Layer<KinesisClient, Config.ConfigError> = Layer
 export const isLoopback = (endpoint: string): boolean =>
   URL.canParse(endpoint) && /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(new URL(endpoint).origin)
 
+const requestTimeoutOf = ({ requestTimeout = "10 seconds" }: Options): number => Duration.toMillis(requestTimeout)
+
 const sdkConfig = (options: Options): Sdk.KinesisClientConfig => {
   const { endpoint, region } = options
-  const requestTimeout = Duration.toMillis(options.requestTimeout ?? "10 seconds")
+  const requestTimeout = requestTimeoutOf(options)
   const loopback = endpoint !== undefined && isLoopback(endpoint)
   const credentials = options.credentials ?? (loopback ? madeUp : "chain")
   return {

@@ -5,6 +5,8 @@
  */
 import * as Schema from "effect/Schema"
 
+import * as NoAnswer from "./internal/NoAnswer.ts"
+
 const Reason = Schema.Literals([
   "AccessDenied",
   "Encryption",
@@ -32,7 +34,7 @@ export type Reason = typeof Reason.Type
  * **Details**
  *
  * `Throttled`, `Unavailable`, `InUse` and an encryption key that is being throttled are `retryable`: the same call may
- * succeed later. `Unavailable` leaves open whether a write happened.
+ * succeed later. `Unavailable` leaves open whether a write happened: there was no answer, or only the beginning of one.
  *
  * @category errors
  * @since 0.1.0
@@ -103,19 +105,16 @@ export const isRetryable = (reason: Reason): boolean =>
  */
 export const fromThrown = (operation: string, cause: unknown): KinesisError => {
   const error = cause instanceof Error ? cause : new Error(String(cause))
-  const reason = withoutAnswer(error) ? "Unavailable" : reasonOf(error.name)
+  const reason = reasons.get(error.name) ?? (NoAnswer.is(error) ? "Unavailable" : "Unknown")
   const message = `${operation}: ${error.message === "" ? error.name : error.message}`
   return new KinesisError({ reason, operation, message, retryable: isRetryable(reason), cause })
 }
 
-/** No answer, or a 5xx without a name: sockets carry a `code`, answers a `$metadata`. */
-const withoutAnswer = (error: Error): boolean => {
-  if (reasons.has(error.name)) return false
-  const status = "$metadata" in error ? statusOf(error.$metadata) : undefined
-  return status === undefined ? "code" in error && typeof error.code === "string" : status >= 500
-}
-
-const statusOf = (metadata: unknown): number | undefined =>
-  typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata
-    ? Number(metadata.httpStatusCode)
-    : undefined
+/**
+ * The error of a call that nobody answered, or not to the end.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const noAnswer = (operation: string, why: string): KinesisError =>
+  new KinesisError({ reason: "Unavailable", operation, message: `${operation}: ${why}`, retryable: true })

@@ -204,7 +204,7 @@ const publish = Effect.fnUntraced(function* (
   const until = (yield* Deadline.Deadline) - answering
   const maxAge = options.maxAge === undefined ? Infinity : Duration.toMillis(options.maxAge)
   const expires = maxAge === Infinity ? Infinity : (yield* Clock.currentTimeMillis) + maxAge
-  const fault = options.onUnordered === "refuse" ? yield* disorder(sender.facts, options) : undefined
+  const fault = options.onUnordered === "refuse" ? yield* disorder(sender.facts, options, until) : undefined
   if (fault !== undefined) return envelopes.map(() => Exit.fail(fault))
   const call = new Call(envelopes.length, until, expires)
   yield* sender.run(call, sourceOf(options, envelopes))
@@ -214,10 +214,10 @@ const publish = Effect.fnUntraced(function* (
 /** Milliseconds kept back before the deadline, so that who publishes can still answer. */
 const answering = 100
 
-/** Why order can't be promised. While it can't be, the stream is asked again, once a minute. */
-const disorder = Effect.fnUntraced(function* (facts: StreamFacts.StreamFacts, options: Options) {
+/** Why order can't be promised. While it can't be, the stream is asked again, once a minute; nobody waits past `until`. */
+const disorder = Effect.fnUntraced(function* (facts: StreamFacts.StreamFacts, options: Options, until: number) {
   if (options.mode === "unordered" || unsure(options, facts.described()) === undefined) return undefined
-  yield* facts.describe
+  yield* Sender.before(until)(facts.describe)
   return unsure(options, facts.described())
 })
 

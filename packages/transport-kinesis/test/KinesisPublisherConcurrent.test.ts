@@ -274,6 +274,42 @@ describe("concurrent calls of publish", () => {
     })
   )
 
+  it.effect("regression: one that is too old does not stand in the way of others while it waits for an answer", () =>
+    Effect.gen(function* () {
+      const { fake, publisher } = yield* scene({ maxAge: "1 second", buffer: { envelopes: 2 } })
+      yield* fake.fault({ operation: "PutRecords" }, FakeKinesis.hang)
+      const old = yield* Effect.forkChild(
+        publisher
+          .publish([envelope("a", "1"), envelope("a", "2"), envelope("b", "3")])
+          .pipe(Deadline.within("10 seconds"))
+      )
+      yield* TestClock.adjust("1 second")
+      const other = yield* Effect.forkChild(publisher.publish([envelope("c", "4")]).pipe(Deadline.within("5 seconds")))
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(reasons(other.pollUnsafe() === undefined ? [] : yield* Fiber.join(other)), ["ok"])
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(reasons(yield* Fiber.join(old)), ["Unavailable", "Unavailable", "Unavailable"])
+    })
+  )
+
+  it.effect("regression: what a dead client was given is told as failed, each request with its end", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeKinesis.make({ streams: [{ name: "s" }] })
+      const events: Array<KinesisPublisher.PublisherEvent.PublisherEvent> = []
+      const publisher = yield* KinesisPublisher.make({ stream: "s", onEvent: (event) => void events.push(event) }).pipe(
+        Effect.provideService(KinesisClient.KinesisClient, { ...fake.client, putRecords: () => Effect.die("broken") })
+      )
+      yield* publisher.publish([envelope("a", "1"), envelope("a", "2"), envelope("b", "3")])
+      const told = events.filter(({ _tag }) => _tag === "Sent" || _tag === "Answered" || _tag === "Failed")
+      assert.deepStrictEqual(told, [
+        { _tag: "Sent", records: 2, envelopes: 2, bytes: told[0]?._tag === "Sent" ? told[0].bytes : 0, inFlight: 1 },
+        { _tag: "Answered", accepted: 0, retried: 0, failed: 2, duration: 0, inFlight: 0 },
+        { _tag: "Failed", reason: "Defect", envelopes: 2 },
+        { _tag: "Failed", reason: "Behind", envelopes: 1 }
+      ])
+    })
+  )
+
   it.effect("a client that dies fails what it was given, and not the publisher", () =>
     Effect.gen(function* () {
       const fake = yield* FakeKinesis.make({ streams: [{ name: "s" }] })
@@ -339,6 +375,20 @@ describe("a publisher whose scope closes", () => {
       const made = fake.callsOf("PutRecords").length
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(fake.callsOf("PutRecords").length, made)
+    })
+  )
+
+  it.effect("regression: does not wait for word of the stream's record limit either", () =>
+    Effect.gen(function* () {
+      const { fake, publisher, scope } = yield* open({ shutdownTimeout: "2 seconds" })
+      yield* TestClock.adjust("2 minutes")
+      yield* fake.fault({ operation: "DescribeStreamSummary" }, FakeKinesis.hang)
+      const fiber = yield* Effect.forkChild(publisher.publish([envelope("a", "1", "x".repeat(2_000_000))]))
+      yield* TestClock.adjust(10)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2 seconds")
+      assert.isDefined(closing.pollUnsafe())
+      assert.deepStrictEqual(reasons(yield* Fiber.join(fiber)), ["Unavailable"])
     })
   )
 

@@ -200,6 +200,32 @@ describe("a publisher and the settings of its stream", () => {
     })
   )
 
+  it.effect("regression: the search for an invalid record sends none whose call was answered meanwhile", () =>
+    Effect.gen(function* () {
+      const { fake, publisher } = yield* scene(
+        {},
+        { maxRecordBytes: 2 * 1024 * 1024, shardLimits: { bytesPerSecond: Infinity } }
+      )
+      yield* fake.fault({ operation: "PutRecords" }, FakeKinesis.delay("1 second"))
+      const short = yield* Effect.forkChild(
+        publisher.publish([envelope("a", 0), envelope(highKey, 1)]).pipe(Deadline.within("500 millis"))
+      )
+      const long = yield* Effect.forkChild(
+        publisher.publish([envelope("bad", 0, "x".repeat(1_100_000)), envelope("c", 2)])
+      )
+      yield* TestClock.adjust("500 millis")
+      assert.deepStrictEqual(
+        fake.callsOf("PutRecords").map(({ asked }) => asked),
+        [4]
+      )
+      assert.deepStrictEqual(reasons(yield* Fiber.join(short)), ["Unavailable", "Unavailable"])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(reasons(yield* Fiber.join(long)), ["Refused", "ok"])
+      const keys = (yield* fake.stream("s").shards).flatMap(({ records }) => records.map((one) => one.partitionKey))
+      assert.deepStrictEqual(keys, ["c"])
+    })
+  )
+
   for (const reason of ["Encryption", "AccessDenied", "NotFound"] as const) {
     it.effect(`T63: a request that fails as a whole (${reason}) fails its records at once, and is not searched`, () =>
       Effect.gen(function* () {
@@ -228,6 +254,22 @@ describe("a publisher and the settings of its stream", () => {
 
       const unordered = yield* scene({ streams }, { onUnordered: "refuse", mode: "unordered" })
       assert.deepStrictEqual(reasons(yield* unordered.publisher.publish([envelope("a", 0)])), ["ok"])
+    })
+  )
+
+  it.effect("regression: told to refuse it answers before the deadline, also where the stream does not", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeKinesis.make({ streams: [{ name: "s" }] })
+      yield* fake.fault({ operation: "DescribeStreamSummary" }, FakeKinesis.hang)
+      const publisher = yield* KinesisPublisher.make({ stream: "s", onUnordered: "refuse" }).pipe(
+        Effect.provideService(KinesisClient.KinesisClient, fake.client)
+      )
+      const fiber = yield* Effect.forkChild(publisher.publish([envelope("a", 0)]).pipe(Deadline.within("2 seconds")))
+      yield* TestClock.adjust("2 seconds")
+      const [answer] = fiber.pollUnsafe() === undefined ? [] : yield* Fiber.join(fiber)
+      assert.strictEqual(errorOf(answer).reason, "Unavailable")
+      assert.match(errorOf(answer).message, /it gave no answer/)
+      assert.strictEqual(fake.callsOf("PutRecords").length, 0)
     })
   )
 

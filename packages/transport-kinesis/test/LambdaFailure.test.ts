@@ -253,6 +253,53 @@ describe("the redrive of a source", () => {
     }).pipe(Effect.provide(Layer.mergeAll(kinesis.layer, journaled)))
   })
 
+  it.effect(
+    "regression: holds a shard that comes in a later round than the failure of the one that it came from",
+    () => {
+      const kinesis = new FakeKinesis("b")
+      kinesis.add("a", "b")
+      putOrders(kinesis, "b", "x1")
+      putOrders(kinesis, "a", "x2")
+      const handled: Array<string> = []
+      const letters = bodies(about({ shardId: "b", start: "1" }), about({ shardId: "a", start: "2" }))
+      return Effect.gen(function* () {
+        const source = FailureSource.memory(letters)
+        const report = yield* LambdaFailure.redriveAll(shopOf(handled, ["x1"]), source, { atOnce: 1 })
+        assert.deepStrictEqual(tags(report.kept), ["m1 Failed", "m2 Behind"])
+        assert.deepStrictEqual(handled, [])
+      }).pipe(Effect.provide(Layer.mergeAll(kinesis.layer, journaled)))
+    }
+  )
+
+  it.effect("regression: holds it also where the stream can't be asked for its shards, and no other stream's", () => {
+    const handled: Array<string> = []
+    const body = (stream: string, shardId: string, id: string) => {
+      const document = JSON.parse(about({ shardId, start: "1", payload: payloadOf(["1", id]) }))
+      const { KinesisBatchInfo: info } = document
+      return JSON.stringify({
+        ...document,
+        KinesisBatchInfo: { ...info, streamArn: `arn:aws:kinesis:us-east-1:000000000000:stream/${stream}` }
+      })
+    }
+    const letters = bodies(
+      body("s", "shardId-000000000001", "x1"),
+      body("s", "shardId-000000000002", "x2"),
+      body("t", "shardId-000000000002", "y1"),
+      body("s", "shardId-000000000000", "z1")
+    )
+    return Effect.gen(function* () {
+      const client = yield* KinesisClient.KinesisClient
+      const refusing = { ...client, listShards: () => Effect.fail(failure("AccessDenied", "ListShards")) }
+      const report = yield* Effect.provideService(
+        LambdaFailure.redriveAll(shopOf(handled, ["x1"]), FailureSource.memory(letters), { atOnce: 1 }),
+        KinesisClient.KinesisClient,
+        refusing
+      )
+      assert.deepStrictEqual(tags(report.kept), ["m1 Failed", "m2 Behind"])
+      assert.deepStrictEqual(handled, ["y1", "z1"])
+    }).pipe(Effect.provide(Layer.mergeAll(new FakeKinesis().layer, journaled)))
+  })
+
   it.effect("runs shards by their ids where the stream can't be asked for its shards", () => {
     const handled: Array<string> = []
     const body = (shardId: string, id: string) => about({ shardId, start: "1", payload: payloadOf(["1", id]) })

@@ -19,7 +19,7 @@ export interface Cursor {
   readonly position: KinesisClient.Position
   /** The last record that was delivered. */
   readonly delivered: string | undefined
-  /** Whether the next record is the first after a new beginning, which may lie before `delivered` or leave a gap. */
+  /** Whether what comes next follows a new beginning, which may lie before `delivered` or leave a gap. */
   readonly fresh: boolean
 }
 
@@ -86,8 +86,15 @@ export const accept = (
   const gap = fresh && delivered !== undefined && isAfter(delivered)(first) ? first.sequenceNumber : undefined
   const last = news.at(-1)?.sequenceNumber ?? delivered
   const position = last === undefined ? cursor.position : ({ _tag: "After", sequenceNumber: last } as const)
-  return { cursor: { position, delivered: last, fresh: false }, records: news, gap }
+  // A beginning that lies pages before `delivered` is over when it has come up to it.
+  const isBehind = fresh && delivered !== undefined && records.every(isBefore(delivered))
+  return { cursor: { position, delivered: last, fresh: isBehind }, records: news, gap }
 }
+
+const isBefore =
+  (delivered: string) =>
+  ({ sequenceNumber }: KinesisClient.Record): boolean =>
+    SequenceNumber.isBefore(sequenceNumber, delivered)
 
 const isAfter =
   (delivered: string) =>

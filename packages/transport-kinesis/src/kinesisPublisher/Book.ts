@@ -13,7 +13,7 @@ import type { Admission } from "./Admission.ts"
 import type { Call } from "./Call.ts"
 import type { Waiting } from "./Group.ts"
 import type { Flying, Lanes } from "./Lanes.ts"
-import type { PublisherEvent } from "./PublisherEvent.ts"
+import type { FailedReason, PublisherEvent } from "./PublisherEvent.ts"
 import type { Result } from "./Put.ts"
 import * as RecordLimits from "./RecordLimits.ts"
 import * as Verdict from "./Verdict.ts"
@@ -57,7 +57,7 @@ export interface Options {
 export class Book {
   readonly requests = new Set<Request>()
   readonly #options: Options
-  readonly #failed = new Map<PublishError["reason"], number>()
+  readonly #failed = new Map<FailedReason, number>()
   /** Calls whose envelopes got answers since the last time that they were told. */
   readonly #answered = new Set<Call>()
 
@@ -76,7 +76,7 @@ export class Book {
     let bytes = 0
     let envelopes = 0
     for (const [index, flying] of request.flying.entries()) {
-      const result = results[index] ?? stopped
+      const result = results[index] ?? Verdict.stopped
       const again = "shardId" in result ? this.#accept(flying, result) : this.#retry(flying, result, now, random)
       if ("shardId" in result) accepted += flying.members.length
       else if (result.reason === "Throttled") throttled.add(flying.shard)
@@ -100,14 +100,25 @@ export class Book {
   /** Answers all of a request with a defect. */
   die(request: Request, answer: Exit.Exit<never>, now: number): void {
     this.requests.delete(request)
+    let failed = 0
     for (const flying of request.flying) {
-      for (const { call, index, partitionKey } of flying.members) call.fail(index, answer, this.#laneOf(partitionKey))
+      failed += flying.members.length
+      for (const member of flying.members) this.#die(member, answer)
       this.#holdBack(flying, now)
       this.#options.lanes.settle(flying, [], now)
       this.#free(flying.members)
-      for (const { call } of flying.members) this.#answered.add(call)
     }
+    const inFlight = this.requests.size
+    const duration = now - request.sentAt
+    this.#options.onEvent({ _tag: "Answered", accepted: 0, retried: 0, failed, duration, inFlight })
     this.tell()
+  }
+
+  #die({ call, index, partitionKey }: Waiting, answer: Exit.Exit<never>): void {
+    if (call.isAnswered(index)) return
+    call.fail(index, answer, this.#laneOf(partitionKey))
+    this.#answered.add(call)
+    this.#note("Defect")
   }
 
   /** Fails an envelope that was not admitted. */
@@ -137,16 +148,20 @@ export class Book {
     const dropped = this.#options.lanes.drop((waiting) => waiting.call === call, now)
     this.#free(dropped)
     const last = new Map(dropped.map((waiting) => [waiting.index, waiting.fault]))
-    const kept = options.inFlight ? undefined : this.#inFlight(call)
+    const inFlight = this.#inFlight(call)
     call.next = envelopes.count
     for (let index = 0; index < envelopes.count; index++) {
-      if (call.isAnswered(index) || kept?.has(index) === true) continue
+      const isSent = inFlight.has(index)
+      if (call.isAnswered(index) || (isSent && !options.inFlight)) continue
       const key = envelopes.keyOf(index)
-      if (this.#options.ordered && key !== undefined && call.isBehind(key)) this.behind(call, index)
+      // What was sent is behind nobody, though a later one of its key may have grown too old before it.
+      if (this.#options.ordered && !isSent && key !== undefined && call.isBehind(key)) this.behind(call, index)
       else this.refuse(call, index, key, Verdict.late(options.why, last.get(index)))
     }
     this.#options.admission.look(call)
-    for (const request of this.requests) if (isForNobody(request)) request.abort()
+    // What is in flight may keep the call for long; at the door it has no more to do.
+    this.#options.admission.leave(call)
+    for (const request of this.requests) if (request.flying.every(isForNobody)) request.abort()
     this.tell()
   }
 
@@ -228,14 +243,18 @@ export class Book {
     )
   }
 
-  #note(reason: PublishError["reason"]): void {
+  #note(reason: FailedReason): void {
     this.#failed.set(reason, (this.#failed.get(reason) ?? 0) + 1)
   }
 }
 
 const none: ReadonlyArray<Waiting> = []
 
-const stopped: Verdict.Fault = { reason: "Unavailable", message: "the request was stopped before it was answered" }
-
-const isForNobody = ({ flying }: Request): boolean =>
-  flying.every(({ members }) => members.every(({ call, index }) => call.isAnswered(index)))
+/**
+ * Whether all who have a part in a record have been answered.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const isForNobody = (flying: Flying | undefined): boolean =>
+  flying?.members.every(({ call, index }) => call.isAnswered(index)) ?? true

@@ -5,6 +5,7 @@
  */
 import type { PublishError } from "@leat/core/Publisher"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 
 import type * as KinesisClient from "../KinesisClient.ts"
@@ -101,7 +102,8 @@ export class Intake {
       while (call.next < source.count) {
         const reached = this.#fill(call, source, held, keep, yield* Clock.currentTimeMillis)
         onIn()
-        if (reached === "limit") yield* facts.describe
+        // The stream may be long in answering; a call that is over must not wait for it.
+        if (reached === "limit") yield* Effect.raceFirst(facts.describe, Deferred.await(call.done))
         else if (reached !== "turn") yield* admission.wait(call, reached.room)
         else if (call.next < source.count) yield* Effect.yieldNow
       }

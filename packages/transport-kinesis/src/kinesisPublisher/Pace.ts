@@ -83,7 +83,9 @@ export const make = (limits: Limits, now: number): Pace => ({
  * @since 0.1.0
  */
 export const refill = (self: Pace, now: number): Pace => {
-  const share = self.share === 1 ? 1 : Math.min(1, self.share + (growth * Math.max(0, now - self.records.at)) / 1000)
+  // A bucket without a limit stays where it was made.
+  const since = Math.max(self.records.at, self.bytes.at)
+  const share = self.share === 1 ? 1 : Math.min(1, self.share + (growth * Math.max(0, now - since)) / 1000)
   return {
     limits: self.limits,
     share,

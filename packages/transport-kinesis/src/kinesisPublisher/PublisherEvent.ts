@@ -36,7 +36,7 @@ export type PublisherEvent =
       readonly inFlight: number
     }
   /** Envelopes that failed: with an answer of the stream's, or without. */
-  | { readonly _tag: "Failed"; readonly reason: PublishError["reason"]; readonly envelopes: number }
+  | { readonly _tag: "Failed"; readonly reason: FailedReason; readonly envelopes: number }
   /** A shard is written to at this share of its limits from now on; it grows back by a twentieth a second. */
   | { readonly _tag: "Throttled"; readonly shardId: string; readonly share: number }
   | { readonly _tag: "ShardsListed"; readonly open: number }
@@ -47,6 +47,14 @@ export type PublisherEvent =
   | { readonly _tag: "StreamDescribed"; readonly maxRecordBytes: number; readonly ignoresPartitionKeys: boolean }
   /** Without it records up to 1 MiB are sent, and whether the stream keeps the order of keys stays unknown. */
   | { readonly _tag: "StreamUnknown"; readonly error: KinesisError.KinesisError }
+
+/**
+ * Why envelopes failed. `Defect`: the client died, which its caller gets as a defect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FailedReason = PublishError["reason"] | "Defect"
 
 /**
  * Counts since the start.

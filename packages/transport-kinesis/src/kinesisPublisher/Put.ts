@@ -23,6 +23,7 @@ export type Result = { readonly shardId: string } | Verdict.Fault
  *
  * AWS refuses a whole request as invalid for one entry in it. So that nobody's entry fails for another's, it is sent again
  * in halves until the bad one is alone: 18 requests for one of 500. After {@link mostHalves} what is left fails together.
+ * An entry that is not `isWanted` any more when its half is sent is left out, as {@link Verdict.stopped}.
  *
  * @category running
  * @since 0.1.0
@@ -31,22 +32,38 @@ export const records = (
   client: KinesisClient.KinesisClient["Service"],
   stream: string,
   entries: ReadonlyArray<KinesisClient.Entry>,
-  halves: { left: number } = { left: mostHalves }
+  isWanted: (index: number) => boolean = () => true
 ): Effect.Effect<ReadonlyArray<Result>> =>
-  client.putRecords(stream, entries).pipe(
-    Effect.map((puts) => entries.map((_, index) => resultOf(puts[index]))),
-    Effect.catchTag("KinesisError", (error): Effect.Effect<ReadonlyArray<Result>> => {
-      if (error.reason !== "Invalid" || entries.length === 1 || halves.left < 2) {
-        const fault = Verdict.failed(error)
-        return Effect.succeed(entries.map(() => fault))
-      }
-      halves.left -= 2
-      const middle = entries.length >> 1
-      const first = records(client, stream, entries.slice(0, middle), halves)
-      const second = Effect.suspend(() => records(client, stream, entries.slice(middle), halves))
-      return Effect.zipWith(first, second, (a, b) => [...a, ...b])
-    })
-  )
+  Effect.suspend(() => {
+    const places = entries.map((entry, index) => ({ entry, index }))
+    const results: Array<Result> = entries.map(() => Verdict.stopped)
+    let halvesLeft = mostHalves
+    const put = (asked: typeof places): Effect.Effect<void> =>
+      client
+        .putRecords(
+          stream,
+          asked.map(({ entry }) => entry)
+        )
+        .pipe(
+          Effect.map((puts) => asked.forEach(({ index }, place) => void (results[index] = resultOf(puts[place])))),
+          Effect.catchTag("KinesisError", (error) => {
+            if (error.reason !== "Invalid" || asked.length === 1 || halvesLeft < 2) {
+              const fault = Verdict.failed(error)
+              for (const { index } of asked) results[index] = fault
+              return Effect.void
+            }
+            halvesLeft -= 2
+            const middle = asked.length >> 1
+            return Effect.andThen(putWanted(asked.slice(0, middle)), putWanted(asked.slice(middle)))
+          })
+        )
+    const putWanted = (half: typeof places): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const wanted = half.filter(({ index }) => isWanted(index))
+        return wanted.length === 0 ? Effect.void : put(wanted)
+      })
+    return Effect.as(put(places), results)
+  })
 
 /**
  * Requests that the search for invalid entries may take.

@@ -19,8 +19,7 @@ import * as Scope from "effect/Scope"
 import type * as KinesisClient from "../KinesisClient.ts"
 import { Admission } from "./Admission.ts"
 import type * as Admissions from "./Admission.ts"
-import { Book } from "./Book.ts"
-import type * as Books from "./Book.ts"
+import * as Books from "./Book.ts"
 import type { Call } from "./Call.ts"
 import * as Group from "./Group.ts"
 import { Intake } from "./Intake.ts"
@@ -88,7 +87,7 @@ class Driver implements Sender {
   readonly #random: { readonly nextDoubleUnsafe: () => number }
   readonly #lanes: Lanes
   readonly #admission: Admission
-  readonly #book: Book
+  readonly #book: Books.Book
   readonly #intake: Intake
   readonly #wake = Latch.makeUnsafe()
   readonly #calls = new Map<Call, Source>()
@@ -110,7 +109,7 @@ class Driver implements Sender {
     const admission = new Admission(options.buffer)
     const { onEvent, policy } = options
     const { misjudged: onInvalid, misrouted: onMisrouted } = facts
-    const book = new Book({ lanes, admission, ordered, policy, onMisrouted, onInvalid, onEvent })
+    const book = new Books.Book({ lanes, admission, ordered, policy, onMisrouted, onInvalid, onEvent })
     const onIn = () => void this.#wake.openUnsafe()
     this.#client = client
     this.#options = options
@@ -202,7 +201,8 @@ class Driver implements Sender {
       requests.add(request)
       const envelopes = flying.reduce((sum, { members }) => sum + members.length, 0)
       onEvent({ _tag: "Sent", records: flying.length, envelopes, bytes, inFlight: requests.size })
-      return Effect.suspend(() => Put.records(this.#client, stream, flying.map(Group.toEntry))).pipe(
+      const isWanted = (index: number): boolean => !Books.isForNobody(flying[index])
+      return Effect.suspend(() => Put.records(this.#client, stream, flying.map(Group.toEntry), isWanted)).pipe(
         Effect.onExit((exit) => this.#answer(request, exit)),
         Effect.forkIn(this.#inner, { startImmediately: true }),
         Effect.map((fiber) => void (request.abort = () => fiber.interruptUnsafe()))
@@ -256,8 +256,13 @@ class Driver implements Sender {
 
 const noAnswer = "no answer before the deadline"
 
-/** Without a time no timer. */
-const before =
+/**
+ * Stops what is not done by a time in epoch milliseconds; without a time (`Infinity`) there is no timer.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const before =
   (at: number) =>
   (self: Effect.Effect<void>): Effect.Effect<void> =>
     at === Infinity

@@ -44,6 +44,14 @@ export const failed = (error: KinesisError.KinesisError): Fault => ({
 })
 
 /**
+ * The fault of an entry whose request was given up before the entry had an answer.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const stopped: Fault = { reason: "Unavailable", message: "the request was stopped before it was answered" }
+
+/**
  * When and how often an envelope is tried.
  *
  * @category models

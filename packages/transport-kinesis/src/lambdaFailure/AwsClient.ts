@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 
 import * as KinesisClient from "../KinesisClient.ts"
-import { fromThrown } from "./FailureDestinationError.ts"
+import { fromThrown, late } from "./FailureDestinationError.ts"
 import type { FailureDestinationError } from "./FailureDestinationError.ts"
 
 /**
@@ -30,7 +30,7 @@ export type Options = KinesisClient.Options
 export const configOf = (options: Options) => {
   const { credentials, endpoint, region } = options
   const loopback = endpoint !== undefined && KinesisClient.isLoopback(endpoint)
-  const requestTimeout = Duration.toMillis(options.requestTimeout ?? "10 seconds")
+  const requestTimeout = requestTimeoutOf(options)
   return {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? (loopback ? { region: "us-east-1" } : {}) : { region }),
@@ -39,6 +39,8 @@ export const configOf = (options: Options) => {
     requestHandler: new NodeHttpHandler({ requestTimeout, throwOnRequestTimeout: true })
   }
 }
+
+const requestTimeoutOf = ({ requestTimeout = "10 seconds" }: Options): number => Duration.toMillis(requestTimeout)
 
 const madeUp = { accessKeyId: "local", secretAccessKey: "local" }
 
@@ -55,27 +57,61 @@ const exposed = (credentials: NonNullable<Options["credentials"]>) => {
 }
 
 /**
- * A call, interruptible, with a typed error.
+ * Makes calls with a client: interruptible, with a typed error, and each with an end.
  *
- * @category combinators
+ * @category models
  * @since 0.1.0
  */
-export const call = <A>(
+export type Call<Client> = <A>(
   operation: string,
-  run: (abort: { readonly abortSignal: AbortSignal }) => Promise<A>
-): Effect.Effect<A, FailureDestinationError> =>
-  Effect.tryPromise({
-    try: (abortSignal) => run({ abortSignal }),
-    catch: (cause) => fromThrown(operation, cause)
-  })
+  run: (client: Client, settings: RunSettings) => Promise<A>,
+  more?: {
+    /** Milliseconds that the service is asked to wait before it answers. */
+    readonly wait?: number
+    /** Whether a body is fetched that comes after the answer. */
+    readonly body?: boolean
+  }
+) => Effect.Effect<A, FailureDestinationError>
 
 /**
- * A client that is destroyed with its scope.
+ * What the SDK is told of one call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunSettings {
+  readonly abortSignal: AbortSignal
+  /** Milliseconds. */
+  readonly requestTimeout: number
+}
+
+/** The SDK tries three times, with hardly a pause; a body comes after that. */
+const tries = 3
+
+/**
+ * Calls with a client that is destroyed with its scope.
+ *
+ * **Details**
+ *
+ * A try may take `requestTimeout` until it is answered. All of a call may take three times as long, six times where it
+ * fetches a body: a timeout of the SDK's begins anew with each byte.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const scoped = <Client extends { readonly destroy: () => void }>(
+  options: Options,
   make: () => Client
-): Effect.Effect<Client, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(make), (client) => Effect.sync(() => client.destroy()))
+): Effect.Effect<Call<Client>, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(make), (client) => Effect.sync(() => client.destroy())),
+    (client): Call<Client> =>
+      (operation, run, { body = false, wait = 0 } = {}) => {
+        const requestTimeout = requestTimeoutOf(options) + wait
+        const within = requestTimeout * (body ? 2 * tries : tries)
+        return Effect.tryPromise({
+          try: (abortSignal) => run(client, { abortSignal, requestTimeout }),
+          catch: (cause) => fromThrown(operation, cause)
+        }).pipe(Effect.timeoutOrElse({ duration: within, orElse: () => Effect.fail(late(operation, within)) }))
+      }
+  )

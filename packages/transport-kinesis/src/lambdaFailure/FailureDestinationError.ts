@@ -5,6 +5,8 @@
  */
 import * as Schema from "effect/Schema"
 
+import * as NoAnswer from "../internal/NoAnswer.ts"
+
 const Reason = Schema.Literals(["AccessDenied", "Invalid", "NotFound", "Throttled", "Unavailable", "Unknown"])
 
 /**
@@ -68,7 +70,7 @@ const reasons = new Map<string, Reason>([
  */
 export const fromThrown = (operation: string, cause: unknown): FailureDestinationError => {
   const error = cause instanceof Error ? cause : new Error(String(cause))
-  const reason = reasons.get(error.name) ?? (withoutAnswer(error) ? "Unavailable" : "Unknown")
+  const reason = reasons.get(error.name) ?? (NoAnswer.is(error) ? "Unavailable" : "Unknown")
   return new FailureDestinationError({
     reason,
     operation,
@@ -79,6 +81,20 @@ export const fromThrown = (operation: string, cause: unknown): FailureDestinatio
 }
 
 /**
+ * The error of a call that was not answered to the end within so many milliseconds.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const late = (operation: string, within: number): FailureDestinationError =>
+  new FailureDestinationError({
+    reason: "Unavailable",
+    operation,
+    message: `${operation}: no answer within ${within} ms`,
+    retryable: true
+  })
+
+/**
  * A setting that can't work.
  *
  * @category constructors
@@ -86,10 +102,3 @@ export const fromThrown = (operation: string, cause: unknown): FailureDestinatio
  */
 export const invalid = (operation: string, message: string): FailureDestinationError =>
   new FailureDestinationError({ reason: "Invalid", operation, message, retryable: false })
-
-/** No answer, or a 5xx: sockets carry a `code`, answers a `$metadata`. */
-const withoutAnswer = (error: Error): boolean => {
-  const metadata: unknown = "$metadata" in error ? error.$metadata : undefined
-  const answered = typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata
-  return answered ? Number(metadata.httpStatusCode) >= 500 : "code" in error && typeof error.code === "string"
-}

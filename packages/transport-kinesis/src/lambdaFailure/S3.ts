@@ -72,8 +72,8 @@ export const source = (options: Options): FailureSource => ({
     if (!(Number.isSafeInteger(pageSize) && pageSize >= 1 && pageSize <= 1_000)) {
       return yield* invalid("ListObjectsV2", `\`pageSize\` is ${pageSize}: S3 lists 1 to 1000 keys at once`)
     }
-    const client = yield* scopedClient(options)
-    return new Bucket(client, { acknowledged, bucket, pageSize, prefix }).next
+    const call = yield* scopedClient(options)
+    return new Bucket(call, { acknowledged, bucket, pageSize, prefix }).next
   })
 })
 
@@ -86,9 +86,9 @@ export const source = (options: Options): FailureSource => ({
 export const objects = (options: ClientOptions = {}): Effect.Effect<ReadObject, never, Scope.Scope> =>
   Effect.map(
     scopedClient(options),
-    (client): ReadObject =>
+    (call): ReadObject =>
       (location) =>
-        get(client, location)
+        get(call, location)
   )
 
 /**
@@ -101,9 +101,9 @@ export const objects = (options: ClientOptions = {}): Effect.Effect<ReadObject, 
 export const destination = (
   options: ClientOptions & { readonly bucket: string }
 ): Effect.Effect<OnFailureDestination.OnFailureDestination, never, Scope.Scope> =>
-  Effect.map(scopedClient(options), (client) =>
+  Effect.map(scopedClient(options), (call) =>
     OnFailureDestination.s3(({ body, key }) =>
-      AwsClient.call("PutObject", (abort) =>
+      call("PutObject", (client, settings) =>
         client.send(
           new Sdk.PutObjectCommand({
             Bucket: options.bucket,
@@ -111,14 +111,17 @@ export const destination = (
             Body: body,
             ContentType: "application/json"
           }),
-          abort
+          settings
         )
       )
     )
   )
 
-const scopedClient = (options: ClientOptions): Effect.Effect<Sdk.S3Client, never, Scope.Scope> =>
+type Call = AwsClient.Call<Sdk.S3Client>
+
+const scopedClient = (options: ClientOptions): Effect.Effect<Call, never, Scope.Scope> =>
   AwsClient.scoped(
+    options,
     () =>
       new Sdk.S3Client({
         ...AwsClient.configOf(options),
@@ -127,13 +130,17 @@ const scopedClient = (options: ClientOptions): Effect.Effect<Sdk.S3Client, never
   )
 
 const get = (
-  client: Sdk.S3Client,
+  call: Call,
   { bucket, key }: { readonly bucket: string; readonly key: string }
 ): Effect.Effect<string, FailureDestinationError> =>
-  AwsClient.call("GetObject", async (abort) => {
-    const { Body: body } = await client.send(new Sdk.GetObjectCommand({ Bucket: bucket, Key: key }), abort)
-    return (await body?.transformToString("utf8")) ?? ""
-  })
+  call(
+    "GetObject",
+    async (client, settings) => {
+      const { Body: body } = await client.send(new Sdk.GetObjectCommand({ Bucket: bucket, Key: key }), settings)
+      return (await body?.transformToString("utf8")) ?? ""
+    },
+    { body: true }
+  )
 
 interface Listed {
   readonly key: string
@@ -151,14 +158,14 @@ const mostBytes = 64 * 1024 * 1024
 
 /** One reading: the keys that were listed and not read, and the last of them. */
 class Bucket {
-  readonly #client: Sdk.S3Client
+  readonly #call: Call
   readonly #settings: Settings
   #listed: Array<Listed> = []
   #after: string | undefined
   #ended = false
 
-  constructor(client: Sdk.S3Client, settings: Settings) {
-    this.#client = client
+  constructor(call: Call, settings: Settings) {
+    this.#call = call
     this.#settings = settings
   }
 
@@ -177,7 +184,8 @@ class Bucket {
     const chosen: Array<Listed> = []
     let bytes = 0
     while (chosen.length < size) {
-      if (this.#listed.length === 0) yield* this.#list
+      // A page may hold nothing but folders.
+      while (this.#listed.length === 0 && !this.#ended) yield* this.#list
       const [object] = this.#listed
       bytes += object?.bytes ?? 0
       if (object === undefined || (chosen.length > 0 && bytes > mostBytes)) break
@@ -190,13 +198,12 @@ class Bucket {
   /** The next page behind the last key: it holds where objects before it were taken out meanwhile. */
   get #list(): Effect.Effect<void, FailureDestinationError> {
     return Effect.suspend(() => {
-      if (this.#ended) return Effect.void
       const { bucket, pageSize, prefix } = this.#settings
       const page = { Bucket: bucket, Prefix: prefix, MaxKeys: pageSize }
       const after = this.#after === undefined ? {} : { StartAfter: this.#after }
       return Effect.map(
-        AwsClient.call("ListObjectsV2", (abort) =>
-          this.#client.send(new Sdk.ListObjectsV2Command({ ...page, ...after }), abort)
+        this.#call("ListObjectsV2", (client, settings) =>
+          client.send(new Sdk.ListObjectsV2Command({ ...page, ...after }), settings)
         ),
         ({ Contents: contents = [], IsTruncated: truncated }) => {
           const found = contents.map(({ Key: key = "", Size: bytes = 0 }) => ({ key, bytes }))
@@ -212,7 +219,7 @@ class Bucket {
   /** `undefined` for an object that another redrive took since it was listed. */
   #letter({ key }: Listed): Effect.Effect<Letter | undefined, FailureDestinationError> {
     const { bucket } = this.#settings
-    return get(this.#client, { bucket, key }).pipe(
+    return get(this.#call, { bucket, key }).pipe(
       Effect.flatMap((text) => documentsOf(text)),
       Effect.map((documents): Letter => ({ id: key, documents, acknowledge: this.#acknowledge(key) })),
       Effect.catchIf(
@@ -225,19 +232,19 @@ class Bucket {
   #acknowledge(key: string): Effect.Effect<void, FailureDestinationError> {
     const { acknowledged, bucket } = this.#settings
     const removed = Effect.asVoid(
-      AwsClient.call("DeleteObject", (abort) =>
-        this.#client.send(new Sdk.DeleteObjectCommand({ Bucket: bucket, Key: key }), abort)
+      this.#call("DeleteObject", (client, settings) =>
+        client.send(new Sdk.DeleteObjectCommand({ Bucket: bucket, Key: key }), settings)
       )
     )
     if (acknowledged === "delete") return removed
-    const copied = AwsClient.call("CopyObject", (abort) =>
-      this.#client.send(
+    const copied = this.#call("CopyObject", (client, settings) =>
+      client.send(
         new Sdk.CopyObjectCommand({
           Bucket: bucket,
           Key: `${acknowledged.moveTo}${key}`,
           CopySource: `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`
         }),
-        abort
+        settings
       )
     )
     return Effect.andThen(copied, removed)

@@ -118,7 +118,7 @@ const round = Effect.fnUntraced(function* <R>(state: State<R>, letters: Readonly
     for (const document of documents) items.push({ document, underway })
   }
   const shards = RedriveOrder.byShard(items)
-  const ancestors = yield* lineageOf(shards)
+  const ancestors = yield* lineageOf(shards, state.held)
   for (const wave of RedriveOrder.waves(shards, ancestors)) {
     yield* Effect.forEach(wave, (shard) => runShard(state, shard, ancestors(shard)), {
       concurrency: state.concurrency,
@@ -130,19 +130,22 @@ const round = Effect.fnUntraced(function* <R>(state: State<R>, letters: Readonly
 type Shard = RedriveOrder.ShardDocuments<Item>
 
 /**
- * The ancestors of each shard. Where the stream can't be asked, since a bucket's documents need no stream, all shards with
- * lower ids are taken for ancestors: parents have lower ids than their children.
+ * The ancestors of each shard, among those of its round and those that an earlier round left held. Where the stream can't
+ * be asked, since a bucket's documents need no stream, all shards with lower ids are taken for ancestors: parents have
+ * lower ids than their children.
  */
-const lineageOf = Effect.fnUntraced(function* (shards: ReadonlyArray<Shard>) {
+const lineageOf = Effect.fnUntraced(function* (shards: ReadonlyArray<Shard>, held: ReadonlySet<string>) {
   const client = yield* KinesisClient.KinesisClient
   const ancestors = new Map<string, ReadonlySet<string>>()
   for (const [streamArn, group] of Map.groupBy(shards, (shard) => shard.streamArn)) {
-    if (group.length === 1) continue
+    const prefix = RedriveOrder.nameOf({ streamArn, shardId: "" })
+    const before = [...held].flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
+    if (group.length === 1 && before.length === 0) continue
     const listed = yield* Effect.result(client.listShards(streamArn))
     for (const { shardId } of group) {
       const found = Result.isSuccess(listed)
         ? RedriveOrder.ancestorsOf(shardId, listed.success)
-        : new Set(group.map((shard) => shard.shardId).filter((id) => id < shardId))
+        : new Set([...before, ...group.map((shard) => shard.shardId)].filter((id) => id < shardId))
       const names = [...found].map((id) => RedriveOrder.nameOf({ streamArn, shardId: id }))
       ancestors.set(RedriveOrder.nameOf({ streamArn, shardId }), new Set(names))
     }

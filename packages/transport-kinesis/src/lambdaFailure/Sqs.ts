@@ -60,9 +60,9 @@ export const source = (options: Options): FailureSource => ({
   open: Effect.gen(function* () {
     const visibility = yield* seconds("visibilityTimeout", options.visibilityTimeout ?? "5 minutes", 1, 43_200)
     const wait = yield* seconds("wait", options.wait ?? "1 second", 0, 20)
-    const client = yield* AwsClient.scoped(() => new Sdk.SQSClient(AwsClient.configOf(options)))
+    const call = yield* scopedClient(options)
     const readObject = options.objects === undefined ? undefined : yield* options.objects
-    const queue = new Queue(client, { queueUrl: options.queueUrl, visibility, wait }, readObject)
+    const queue = new Queue(call, { queueUrl: options.queueUrl, visibility, wait }, readObject)
     yield* Effect.addFinalizer(() => queue.release)
     yield* Effect.forkScoped(queue.keepAlive)
     return queue.next
@@ -78,15 +78,18 @@ export const source = (options: Options): FailureSource => ({
 export const destination = (
   options: QueueOptions
 ): Effect.Effect<OnFailureDestination.OnFailureDestination, never, Scope.Scope> =>
-  Effect.map(
-    AwsClient.scoped(() => new Sdk.SQSClient(AwsClient.configOf(options))),
-    (client) =>
-      OnFailureDestination.sqs((body) =>
-        AwsClient.call("SendMessage", (abort) =>
-          client.send(new Sdk.SendMessageCommand({ QueueUrl: options.queueUrl, MessageBody: body }), abort)
-        )
+  Effect.map(scopedClient(options), (call) =>
+    OnFailureDestination.sqs((body) =>
+      call("SendMessage", (client, settings) =>
+        client.send(new Sdk.SendMessageCommand({ QueueUrl: options.queueUrl, MessageBody: body }), settings)
       )
+    )
   )
+
+type Call = AwsClient.Call<Sdk.SQSClient>
+
+const scopedClient = (options: QueueOptions): Effect.Effect<Call, never, Scope.Scope> =>
+  AwsClient.scoped(options, () => new Sdk.SQSClient(AwsClient.configOf(options)))
 
 interface Settings {
   readonly queueUrl: string
@@ -108,13 +111,13 @@ const most = 10
 
 /** One reading: which messages it holds, by id, with their latest receipts. */
 class Queue {
-  readonly #client: Sdk.SQSClient
+  readonly #call: Call
   readonly #settings: Settings
   readonly #readObject: ReadObject | undefined
   readonly #held = new Map<string, string>()
 
-  constructor(client: Sdk.SQSClient, settings: Settings, readObject: ReadObject | undefined) {
-    this.#client = client
+  constructor(call: Call, settings: Settings, readObject: ReadObject | undefined) {
+    this.#call = call
     this.#readObject = readObject
     this.#settings = settings
   }
@@ -159,10 +162,10 @@ class Queue {
 
   #acknowledge(id: string): Effect.Effect<void, FailureDestinationError> {
     return Effect.suspend(() =>
-      AwsClient.call("DeleteMessage", (abort) =>
-        this.#client.send(
+      this.#call("DeleteMessage", (client, settings) =>
+        client.send(
           new Sdk.DeleteMessageCommand({ QueueUrl: this.#settings.queueUrl, ReceiptHandle: this.#held.get(id) }),
-          abort
+          settings
         )
       )
     ).pipe(
@@ -173,17 +176,20 @@ class Queue {
 
   #receive(count: number): Effect.Effect<ReadonlyArray<Sdk.Message>, FailureDestinationError> {
     return Effect.map(
-      AwsClient.call("ReceiveMessage", (abort) =>
-        this.#client.send(
-          new Sdk.ReceiveMessageCommand({
-            QueueUrl: this.#settings.queueUrl,
-            MaxNumberOfMessages: count,
-            VisibilityTimeout: this.#settings.visibility,
-            // Short polling asks some of SQS's servers only, and may find nothing where there is something.
-            WaitTimeSeconds: this.#settings.wait
-          }),
-          abort
-        )
+      this.#call(
+        "ReceiveMessage",
+        (client, settings) =>
+          client.send(
+            new Sdk.ReceiveMessageCommand({
+              QueueUrl: this.#settings.queueUrl,
+              MaxNumberOfMessages: count,
+              VisibilityTimeout: this.#settings.visibility,
+              // Short polling asks some of SQS's servers only, and may find nothing where there is something.
+              WaitTimeSeconds: this.#settings.wait
+            }),
+            settings
+          ),
+        { wait: this.#settings.wait * 1_000 }
       ),
       ({ Messages: messages = [] }) => messages
     )
@@ -206,10 +212,10 @@ class Queue {
       ReceiptHandle: receipt,
       VisibilityTimeout: visibility
     }))
-    return AwsClient.call("ChangeMessageVisibilityBatch", (abort) =>
-      this.#client.send(
+    return this.#call("ChangeMessageVisibilityBatch", (client, settings) =>
+      client.send(
         new Sdk.ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#settings.queueUrl, Entries: entries }),
-        abort
+        settings
       )
     ).pipe(
       Effect.catch((error) => Effect.logWarning("Messages of an on-failure queue may be received by others", error)),

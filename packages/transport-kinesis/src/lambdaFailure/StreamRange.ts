@@ -62,8 +62,8 @@ export type Piece =
  *
  * **Details**
  *
- * A throttled or unanswered call is tried again for about half a minute; an iterator that expired is renewed behind the
- * last record that was read.
+ * A throttled or unanswered call is tried again for about half a minute; an iterator that expired is renewed at the last
+ * record that was read: where that one doesn't come again, it has expired, and perhaps what followed.
  *
  * @category constructors
  * @since 0.1.0
@@ -95,6 +95,8 @@ class Reader {
   /** Pages in a row that were empty and as far behind as a stream can be. */
   #voids = 0
   #fromHorizon = false
+  /** Whether the next record is the first after a new beginning, which may leave a gap behind the last that was read. */
+  #fresh = true
   readonly #client: KinesisClient.KinesisClient["Service"]
   readonly #range: StreamRange
 
@@ -139,6 +141,7 @@ class Reader {
 
   get #open(): Effect.Effect<string | undefined, KinesisError.KinesisError> {
     const { shardId, streamArn } = this.#range
+    this.#fresh = true
     return this.#client.getShardIterator(streamArn, shardId, this.#position()).pipe(
       // A number that this stream doesn't know: it was made anew, or forgot it. What is left begins at its horizon.
       Effect.catchIf(
@@ -157,9 +160,7 @@ class Reader {
 
   #position(): KinesisClient.Position {
     if (this.#fromHorizon) return { _tag: "TrimHorizon" }
-    return this.#last === undefined
-      ? { _tag: "At", sequenceNumber: this.#range.startSequenceNumber }
-      : { _tag: "After", sequenceNumber: this.#last }
+    return { _tag: "At", sequenceNumber: this.#last ?? this.#range.startSequenceNumber }
   }
 
   /** A number that expired may get a reader whom AWS keeps among the expired: empty pages for ever. */
@@ -194,7 +195,8 @@ class Reader {
         !SequenceNumber.isBefore(endSequenceNumber, sequenceNumber) &&
         sequenceNumber !== this.#last
     )
-    const pieces = records.length === 0 ? [] : [...this.#before(records), { _tag: "Records", records } as const]
+    const pieces = records.length === 0 ? [] : [...this.#before(page, records), { _tag: "Records", records } as const]
+    this.#fresh &&= page.records.length === 0
     this.#last = records.at(-1)?.sequenceNumber ?? this.#last
     return this.#isOver(page) ? [...pieces, ...this.#end()] : pieces
   }
@@ -207,19 +209,30 @@ class Reader {
     return !SequenceNumber.isBefore(furthest.sequenceNumber, this.#range.endSequenceNumber)
   }
 
-  /** Records expire from the oldest on: what lies between the start and the first that is left is gone. */
-  #before([first]: ReadonlyArray<KinesisClient.Record>): ReadonlyArray<Piece> {
-    const { startSequenceNumber } = this.#range
-    if (this.#last !== undefined || first === undefined || first.sequenceNumber === startSequenceNumber) return []
-    return [this.#gone(startSequenceNumber, String(BigInt(first.sequenceNumber) - 1n))]
+  /**
+   * Records expire from the oldest on: what lies between the start and the first that is left is gone, and what lies
+   * between the last that was read and the oldest, where reading had to begin anew.
+   */
+  #before(
+    { records: [oldest] }: KinesisClient.Page,
+    [first]: ReadonlyArray<KinesisClient.Record>
+  ): ReadonlyArray<Piece> {
+    if (first === undefined || oldest === undefined) return []
+    const read = this.#last
+    if (read !== undefined && !(this.#fresh && SequenceNumber.isBefore(read, oldest.sequenceNumber))) return []
+    const from = this.#missingFrom()
+    return first.sequenceNumber === from ? [] : [this.#gone(from, String(BigInt(first.sequenceNumber) - 1n))]
+  }
+
+  /** The first number that has not been read. */
+  #missingFrom(): string {
+    return this.#last === undefined ? this.#range.startSequenceNumber : String(BigInt(this.#last) + 1n)
   }
 
   #end(): ReadonlyArray<Piece> {
-    const { endSequenceNumber, startSequenceNumber } = this.#range
+    const { endSequenceNumber } = this.#range
     this.done = true
-    if (this.#last === endSequenceNumber) return []
-    const from = this.#last === undefined ? startSequenceNumber : String(BigInt(this.#last) + 1n)
-    return [this.#gone(from, endSequenceNumber)]
+    return this.#last === endSequenceNumber ? [] : [this.#gone(this.#missingFrom(), endSequenceNumber)]
   }
 
   #gone(startSequenceNumber: string, endSequenceNumber: string): Piece {

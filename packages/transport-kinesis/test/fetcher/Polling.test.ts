@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 
 import type * as Fetcher from "../../src/Fetcher.ts"
+import * as Cursor from "../../src/fetcher/Cursor.ts"
 import * as Pace from "../../src/fetcher/Pace.ts"
 import * as Polling from "../../src/fetcher/Polling.ts"
 import type * as KinesisClient from "../../src/KinesisClient.ts"
@@ -437,6 +438,19 @@ describe("a poller that can't go on", () => {
       assert.strictEqual(asked().length, before)
     })
   )
+})
+
+describe("where reading stands", () => {
+  it("regression: a beginning that lies pages before what was delivered gives none of it again", () => {
+    const page = (...sequenceNumbers: ReadonlyArray<string>): ReadonlyArray<KinesisClient.Record> =>
+      sequenceNumbers.map((sequenceNumber) => ({ sequenceNumber, partitionKey: "k", data: Buffer.of(), arrival: 0 }))
+    const position = { _tag: "After", sequenceNumber: "5" } as const
+    const first = Cursor.accept(Cursor.toOldest({ position, delivered: "5", fresh: false }), page("1", "2"))
+    const second = Cursor.accept(first.cursor, page("3", "4", "5", "6"))
+    const third = Cursor.accept(second.cursor, page("7"))
+    assert.deepStrictEqual([first.records, second.records, third.records], [[], page("6"), page("7")])
+    assert.deepStrictEqual([first.gap, second.gap, third.gap], [undefined, undefined, undefined])
+  })
 })
 
 describe("a page after a page", () => {

@@ -1,25 +1,16 @@
-import { readFileSync } from "node:fs"
-import * as Http2 from "node:http2"
-import { createRequire } from "node:module"
 import { crc32 } from "node:zlib"
 
-import * as Sdk from "@aws-sdk/client-kinesis"
 import { assert, describe, it } from "@effect/vitest"
-import { NodeHttp2Handler } from "@smithy/node-http-handler"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
 import * as KinesisSdk from "../../src/internal/KinesisSdk.ts"
 import type * as KinesisClient from "../../src/KinesisClient.ts"
 import type * as KinesisError from "../../src/KinesisError.ts"
-
-/** A certificate that somebody signed for localhost: that of an emulator that is a dependency of the tests anyway. */
-const certificate = Schema.decodeUnknownSync(
-  Schema.fromJsonString(Schema.Struct({ server: Schema.Struct({ key: Schema.String, cert: Schema.String }) }))
-)(readFileSync(createRequire(import.meta.url).resolve("kinesis-local/server.json"), "utf8")).server
+import { kinesisOverHttp2 } from "../kinesisOverHttp2.ts"
+import type { Answer } from "../kinesisOverHttp2.ts"
 
 const number32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4)
@@ -63,8 +54,6 @@ const push = (data: string, continuation: string | undefined, more: object = {})
     ...more
   })
 
-type Answer = (stream: Http2.ServerHttp2Stream) => void
-
 const begun =
   (...messages: ReadonlyArray<Buffer>): Answer =>
   (stream) => {
@@ -80,51 +69,11 @@ const refusal =
     stream.end(JSON.stringify({ __type: type, message: "said so" }))
   }
 
-/** AWS's end of the wire; `left` when the client let go of its request. */
-const aws = Effect.fnUntraced(function* (answer: Answer) {
-  const left = yield* Deferred.make<void>()
-  const server = Http2.createSecureServer({ key: certificate.key, cert: certificate.cert })
-  const sessions = new Set<Http2.ServerHttp2Session>()
-  server.on("session", (session) => void sessions.add(session))
-  server.on("sessionError", () => {})
-  server.on("stream", (stream: Http2.ServerHttp2Stream) => {
-    stream.on("error", () => {})
-    stream.on("close", () => Deferred.doneUnsafe(left, Effect.void))
-    stream.resume()
-    answer(stream)
-  })
-  const port = yield* Effect.acquireRelease(
-    Effect.callback<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.sync(() => {
-        for (const session of sessions) session.destroy()
-        server.close()
-      })
-  )
-  const sdk = yield* Effect.acquireRelease(
-    Effect.sync(
-      () =>
-        new Sdk.KinesisClient({
-          endpoint: `https://127.0.0.1:${port}`,
-          region: "us-east-1",
-          credentials: { accessKeyId: "local", secretAccessKey: "local" },
-          maxAttempts: 1,
-          requestHandler: new NodeHttp2Handler({
-            requestTimeout: 100,
-            nodeHttp2ConnectOptions: { rejectUnauthorized: false }
-          })
-        })
-    ),
-    (client) => Effect.sync(() => client.destroy())
-  )
+const aws = Effect.fnUntraced(function* (answer: Answer, requestTimeout?: number) {
+  const { left, sdk } = yield* kinesisOverHttp2(answer)
   const arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/app:1"
-  const pushes = KinesisSdk.calls(sdk).subscribeToShard(arn, "shardId-000000000000", { _tag: "TrimHorizon" })
-  return { pushes, left: Effect.timeout(Deferred.await(left), "5 seconds") }
+  const calls = KinesisSdk.calls(sdk, requestTimeout)
+  return { left, pushes: calls.subscribeToShard(arn, "shardId-000000000000", { _tag: "TrimHorizon" }) }
 })
 
 const failure = (
@@ -224,6 +173,14 @@ describe("a subscription over HTTP/2", () => {
         begun(push("1", "495"), half)(stream)
         stream.end()
       })
+      const error = yield* failure(pushes)
+      assert.deepStrictEqual([error.reason, error.retryable], ["Unavailable", true])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("regression: that never begins is unavailable after the request timeout", () =>
+    Effect.gen(function* () {
+      const { pushes } = yield* aws(() => {}, 100)
       const error = yield* failure(pushes)
       assert.deepStrictEqual([error.reason, error.retryable], ["Unavailable", true])
     }).pipe(Effect.scoped)

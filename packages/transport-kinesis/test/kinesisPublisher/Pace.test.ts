@@ -51,6 +51,13 @@ describe("the pace of a shard", () => {
     assert.isAtLeast(least.share, 1 / 64)
   })
 
+  it("regression: without a limit of records the share is halved and grows back as with one", () => {
+    let pace = Pace.throttled(Pace.make({ recordsPerSecond: Infinity, bytesPerSecond: 10_000 }, 0), 100_000)
+    assert.strictEqual(pace.share, 0.5)
+    for (let now = 100_000; now <= 102_000; now += 500) pace = Pace.refill(pace, now)
+    assert.approximately(pace.share, 0.6, 1e-9)
+  })
+
   it("a record that is larger than a second's worth goes when the bucket is full, and is paid back", () => {
     const pace = Pace.make(limits, 0)
     assert.isTrue(Pace.may(pace, 50_000, 0))

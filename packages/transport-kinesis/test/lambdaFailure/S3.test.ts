@@ -8,6 +8,7 @@ import type * as FailureSource from "../../src/lambdaFailure/FailureSource.ts"
 import * as S3 from "../../src/lambdaFailure/S3.ts"
 import { about } from "./documents.ts"
 import { aws } from "./fauxqs.ts"
+import { trickling } from "./trickling.ts"
 
 const starts = (letters: ReadonlyArray<FailureSource.Letter>) =>
   letters.flatMap(({ documents }) =>
@@ -67,6 +68,26 @@ describe("a bucket of documents", () => {
         [...first, ...rest].map(({ id }) => id),
         names
       )
+    })
+  )
+
+  it.effect("regression: goes on behind a page of nothing but folders", () =>
+    Effect.gen(function* () {
+      const { bucket, endpoint } = yield* bucketOf({ "aws/lambda/t/": "", "aws/lambda/u/": "", "aws/lambda/u/a": "{" })
+      const next = yield* S3.source({ bucket, endpoint, pageSize: 1 }).open
+      assert.deepStrictEqual(
+        (yield* next(10)).map(({ id }) => id),
+        ["aws/lambda/u/a"]
+      )
+    })
+  )
+
+  it.live("regression: a bucket that gives an object by a letter now and then is unavailable in the end", () =>
+    Effect.gen(function* () {
+      const endpoint = yield* trickling
+      const read = yield* S3.objects({ endpoint, requestTimeout: "50 millis" })
+      const error = yield* Effect.timeout(Effect.flip(read({ bucket: "b", key: "k" })), "3 seconds")
+      assert.deepInclude(error, { reason: "Unavailable", operation: "GetObject", retryable: true })
     })
   )
 

@@ -5,11 +5,13 @@ import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
 
 import { configOf } from "../../src/lambdaFailure/AwsClient.ts"
+import { fromThrown } from "../../src/lambdaFailure/FailureDestinationError.ts"
 import type * as FailureSource from "../../src/lambdaFailure/FailureSource.ts"
 import * as S3 from "../../src/lambdaFailure/S3.ts"
 import * as Sqs from "../../src/lambdaFailure/Sqs.ts"
 import { about } from "./documents.ts"
 import { aws } from "./fauxqs.ts"
+import { trickling } from "./trickling.ts"
 
 const starts = (letters: ReadonlyArray<FailureSource.Letter>) =>
   letters.flatMap(({ documents }) =>
@@ -140,6 +142,34 @@ describe("a queue of documents", () => {
       assert.include(yield* refused({ wait: "1 minute" }), "`wait` is 60 s")
     })
   )
+
+  it.live("regression: a queue that never comes to the end of its answer is unavailable in the end", () =>
+    Effect.gen(function* () {
+      const endpoint = yield* trickling
+      const options = { endpoint, queueUrl: `${endpoint}/q`, requestTimeout: "50 millis", wait: 0 } as const
+      const read = Effect.scoped(Effect.flatMap(Sqs.source(options).open, (next) => next(1)))
+      const error = yield* Effect.timeout(Effect.flip(read), "3 seconds")
+      assert.deepInclude(error, { reason: "Unavailable", operation: "ReceiveMessage", retryable: true })
+    })
+  )
+
+  it.live("regression: waits for messages longer than another call may take", () =>
+    Effect.gen(function* () {
+      const { endpoint, queueUrl } = yield* aws
+      const options = { endpoint, queueUrl, requestTimeout: "500 millis", wait: "1 second" } as const
+      const letters = yield* Effect.scoped(Effect.flatMap(Sqs.source(options).open, (next) => next(1)))
+      assert.deepStrictEqual(letters, [])
+    })
+  )
+
+  it("regression: an answer that breaks off is none", () => {
+    const broken = Object.assign(new SyntaxError("Unexpected end of JSON input"), {
+      $metadata: { httpStatusCode: 200 }
+    })
+    assert.deepInclude(fromThrown("ReceiveMessage", broken), { reason: "Unavailable", retryable: true })
+    const refused = Object.assign(new Error("no"), { $metadata: { httpStatusCode: 400 }, $fault: "client" })
+    assert.deepInclude(fromThrown("ReceiveMessage", refused), { reason: "Unknown", retryable: false })
+  })
 
   it.effect("fails with the reason where there is no queue, or nobody answers", () =>
     Effect.gen(function* () {

@@ -54,7 +54,7 @@ describe("a range of a shard", () => {
       yield* TestClock.adjust("10 seconds")
       const found = yield* Fiber.join(fiber)
       assert.deepStrictEqual(shown(found).join(" "), count(240).join(" "))
-      assert.deepStrictEqual(kinesis.iterators.at(-1), { _tag: "After", sequenceNumber: "100" })
+      assert.deepStrictEqual(kinesis.iterators.at(-1), { _tag: "At", sequenceNumber: "100" })
       const at = kinesis.reads.map((read) => read.at)
       assert.deepStrictEqual(at.slice(0, 3), [0, 250, 750])
       assert.isTrue(at.slice(3).every((time, index) => time - (at[index + 2] ?? 0) >= 250))
@@ -83,6 +83,25 @@ describe("a range of a shard", () => {
       assert.deepStrictEqual(shown(yield* pieces("8", "11")), ["8 9", "[10–11]"])
       records.splice(0)
       assert.deepStrictEqual(shown(yield* pieces("1", "3")), ["[1–3]"])
+    }).pipe(Effect.provide(kinesis.layer))
+  })
+
+  it.effect("regression: names what expired while what came before it was handled", () => {
+    const kinesis = streamOf(300)
+    const range = { streamArn, shardId: "a", startSequenceNumber: "1", endSequenceNumber: "300", batchSize: 1 }
+    return Effect.gen(function* () {
+      const found: Array<StreamRange.Piece> = []
+      const reading = Stream.runForEach(StreamRange.read(yield* KinesisClient.KinesisClient, range), (piece) => {
+        found.push(piece)
+        if (found.length > 1) return Effect.void
+        kinesis.shard("a").records.splice(0, 200)
+        return Effect.sleep("10 minutes")
+      })
+      const fiber = yield* Effect.forkChild(reading)
+      yield* TestClock.adjust("11 minutes")
+      yield* Fiber.join(fiber)
+      const all = count(300)
+      assert.deepStrictEqual(shown(found), [all.slice(0, 100).join(" "), "[101–200]", all.slice(200).join(" ")])
     }).pipe(Effect.provide(kinesis.layer))
   })
 
