@@ -55,6 +55,7 @@ import * as Supervisor from "./eventSourceMapping/Supervisor.ts"
 import * as Feed from "./internal/feed.ts"
 import * as KinesisClient from "./KinesisClient.ts"
 import type * as KinesisError from "./KinesisError.ts"
+import * as StreamSettings from "./StreamSettings.ts"
 
 export { InvokeThrottled } from "./eventSourceMapping/InvokeThrottled.ts"
 export { EventSourceMappingError } from "./eventSourceMapping/MappingError.ts"
@@ -132,6 +133,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const settings = yield* MappingOptions.resolve(options)
   const begin = MappingOptions.begin(settings.startingPosition, yield* Clock.currentTimeMillis)
   const summary = yield* client.describeStreamSummary(options.stream)
+  yield* reportUnordered(options.stream, summary)
   const { mappingId } = settings
   const functionArn = `arn:aws:lambda:${summary.streamArn.split(":")[3] ?? ""}:000000000000:function:${settings.functionName}`
   const source = { functionArn, streamArn: summary.streamArn, mappingId }
@@ -154,6 +156,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
   return mapping
 })
+
+/** AWS maps such a stream without a word; a function that relies on the order of keys has to know. */
+const reportUnordered = (stream: string, summary: KinesisClient.Summary): Effect.Effect<void> => {
+  const found = StreamSettings.check(summary).find(({ _tag }) => _tag === "Unordered")
+  return found === undefined ? Effect.void : Effect.logError(`${stream}: ${found.message}`)
+}
 
 /** What the parts of one mapping share. */
 interface Room {

@@ -52,7 +52,8 @@ export interface Plan {
  * Births have children before parents, so that a crash in the middle of writing them leaves no child whose parent is known
  * and which would therefore begin at its first record instead of at `begin`.
  *
- * A list that is empty says nothing about rows: a stream that is being made or changed may answer so.
+ * A row whose shard is not listed counts as gone only where a child of it is: a list may be older than the rows, or empty
+ * while a stream is being made or changed, and then it says nothing about shards that it doesn't know yet.
  *
  * @category constructors
  * @since 0.1.0
@@ -66,7 +67,8 @@ export const plan = (
   const known = new Map(rows.filter((row) => row.shardId !== start).map((row) => [row.shardId, row]))
   const isDone = (parent: string): boolean => known.get(parent)?.position._tag === "End" || !listed.has(parent)
   const open = shards.filter((shard) => known.get(shard.shardId)?.position._tag !== "End")
-  const gone = shards.length === 0 ? [] : [...known.values()].filter((row) => !listed.has(row.shardId))
+  const continued = new Set(shards.flatMap((shard) => shard.parents))
+  const gone = [...known.values()].filter((row) => !listed.has(row.shardId) && continued.has(row.shardId))
   const descends = descent(shards, known)
   return {
     births: childrenFirst(shards.filter((shard) => !known.has(shard.shardId))).map(({ shardId }) => ({

@@ -69,6 +69,12 @@ describe("a plan of shards", () => {
     assert.deepStrictEqual([plan.lost.length, plan.forgotten.length], [0, 0])
   })
 
+  it("regression: a list that is older than the rows forgets no shard, and calls none lost", () => {
+    const rows = [row("0", ShardPosition.end), row("1", ShardPosition.end), row("2")]
+    const plan = Shard.plan([shard("0")], rows, begin)
+    assert.deepStrictEqual([plan.forgotten, plan.lost], [[], []])
+  })
+
   it("the row of the start is no shard", () => {
     const plan = Shard.plan([shard("0")], [row(Shard.start)], begin)
     assert.deepStrictEqual([plan.lost.length, plan.forgotten.length], [0, 0])
@@ -223,7 +229,10 @@ describe("any history of splits, merges, restarts and expired shards", () => {
       for (let looks = 0; looks <= world.shards.length; looks++) world.look(world.list(), Infinity)
       assert.deepStrictEqual(world.faults, [])
       const kept = [...world.rows.values()].filter(
-        ({ position, shardId }) => position._tag === "End" && !world.listed.has(shardId)
+        ({ position, shardId }) =>
+          position._tag === "End" &&
+          !world.listed.has(shardId) &&
+          world.list().some(({ parents }) => parents.includes(shardId))
       )
       assert.deepStrictEqual(kept, [])
     },
