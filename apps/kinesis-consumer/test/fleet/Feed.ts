@@ -104,7 +104,11 @@ export class Feed {
 
   /** The open shards, in the order of their hash ranges. */
   async open(): Promise<ReadonlyArray<KinesisClient.Shard>> {
-    const shards = await Effect.runPromise(this.#client.listShards(Counting.stream))
+    const listed = Effect.retry(this.#client.listShards(Counting.stream), {
+      times: 5,
+      while: ({ retryable }) => retryable
+    })
+    const shards = await Effect.runPromise(listed)
     return shards.filter(({ closed }) => !closed).toSorted((a, b) => (a.hashRange.start < b.hashRange.start ? -1 : 1))
   }
 

@@ -107,10 +107,10 @@ const start = (options: Options): Effect.Effect<EmbeddedKinesis["Service"], Embe
     })
     yield* Effect.forEach(options.streams ?? [], (stream) => create(engine, stream), { discard: true })
     const facade = Facade.make(engine, options.limits, () => clock.currentTimeMillisUnsafe())
-    const port = yield* listen(
-      createServer((request, response) => void serve(engine, facade, options, request, response)),
-      options.port ?? 0
-    )
+    const server = createServer((request, response) => void serve(engine, facade, options, request, response))
+    // Node hangs up after 5 seconds, just when a client that asks now and then uses its connection again.
+    server.keepAliveTimeout = 120_000
+    const port = yield* listen(server, options.port ?? 0)
     return { port, endpoint: `http://127.0.0.1:${port}` }
   })
 
