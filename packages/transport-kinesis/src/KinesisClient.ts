@@ -13,9 +13,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 
+import * as AwsConfig from "./internal/awsConfig.ts"
 import * as KinesisSdk from "./internal/KinesisSdk.ts"
 import type * as KinesisError from "./KinesisError.ts"
 
@@ -281,34 +282,20 @@ export const layerConfig: Layer.Layer<KinesisClient, Config.ConfigError> = Layer
  * @category predicates
  * @since 0.1.0
  */
-export const isLoopback = (endpoint: string): boolean =>
-  URL.canParse(endpoint) && /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(new URL(endpoint).origin)
+export const isLoopback: (endpoint: string) => boolean = AwsConfig.isLoopback
 
 const requestTimeoutOf = ({ requestTimeout = "10 seconds" }: Options): number => Duration.toMillis(requestTimeout)
 
 const sdkConfig = (options: Options): Sdk.KinesisClientConfig => {
-  const { endpoint, region } = options
   const requestTimeout = requestTimeoutOf(options)
-  const loopback = endpoint !== undefined && isLoopback(endpoint)
-  const credentials = options.credentials ?? (loopback ? madeUp : "chain")
   return {
+    ...AwsConfig.of(options),
     maxAttempts: 1,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? (loopback ? { region: "us-east-1" } : {}) : { region }),
-    ...(credentials === "chain" ? {} : { credentials: exposed(credentials) }),
     // HTTP/2, the SDK's default for Kinesis, needs TLS: over http:// it fails with a protocol error. Over HTTP/1.1 a
     // breach of the timeout is only logged unless it is to throw.
     requestHandler:
-      endpoint?.startsWith("http://") === true
+      options.endpoint?.startsWith("http://") === true
         ? new NodeHttpHandler({ requestTimeout, throwOnRequestTimeout: true })
         : { requestTimeout }
   }
 }
-
-const madeUp = { accessKeyId: "local", secretAccessKey: Redacted.make("local") }
-
-const exposed = (credentials: Exclude<Options["credentials"], "chain" | undefined>) => ({
-  accessKeyId: credentials.accessKeyId,
-  secretAccessKey: Redacted.value(credentials.secretAccessKey),
-  ...(credentials.sessionToken === undefined ? {} : { sessionToken: Redacted.value(credentials.sessionToken) })
-})

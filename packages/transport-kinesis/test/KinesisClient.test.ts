@@ -1,4 +1,3 @@
-import { createServer } from "node:http"
 import type { ServerResponse } from "node:http"
 import { constants } from "node:http2"
 import type { ServerHttp2Stream } from "node:http2"
@@ -13,6 +12,7 @@ import * as KinesisClient from "../src/KinesisClient.ts"
 import * as KinesisError from "../src/KinesisError.ts"
 import * as KinesisPublisher from "../src/KinesisPublisher.ts"
 import * as FakeKinesis from "../src/testing/FakeKinesis.ts"
+import { httpService } from "./httpService.ts"
 import { kinesisOverHttp2 } from "./kinesisOverHttp2.ts"
 import type { Answer } from "./kinesisOverHttp2.ts"
 
@@ -64,27 +64,6 @@ describe("what the SDK throws", () => {
   }
 })
 
-/** Accepts connections over HTTP/1.1, and answers as it is told. */
-const kinesis = (answer: (response: ServerResponse) => void) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<{ readonly endpoint: string; readonly stop: () => void }>((resume) => {
-        const server = createServer((_, response) => answer(response))
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address()
-          const port = typeof address === "object" && address !== null ? address.port : 0
-          const stop = () => {
-            server.close()
-            server.closeAllConnections()
-          }
-          resume(Effect.succeed({ endpoint: `http://127.0.0.1:${port}`, stop }))
-        })
-      }),
-      ({ stop }) => Effect.sync(stop)
-    ),
-    ({ endpoint }) => endpoint
-  )
-
 const half = '{"Shards":[{"Sha'
 
 type Service = KinesisClient.KinesisClient["Service"]
@@ -110,7 +89,7 @@ describe("a call", () => {
   for (const [what, answer] of silences) {
     it.live(`regression: a Kinesis that ${what} is unavailable after the request timeout`, () =>
       Effect.gen(function* () {
-        const endpoint = yield* kinesis(answer)
+        const endpoint = yield* httpService(answer)
         const call = Effect.flatMap(KinesisClient.KinesisClient, (client) => client.listShards("s"))
         const layer = KinesisClient.layer({ endpoint, requestTimeout: "200 millis" })
         assert.deepStrictEqual(yield* failureOf(Effect.provide(call, layer)), unavailable)
@@ -120,7 +99,7 @@ describe("a call", () => {
 
   it.live("regression: an answer over HTTP/1.1 that breaks off is none", () =>
     Effect.gen(function* () {
-      const endpoint = yield* kinesis((response) => {
+      const endpoint = yield* httpService((response) => {
         response.writeHead(200, { "content-length": "100" }).write(half)
         setTimeout(() => response.destroy(), 20)
       })

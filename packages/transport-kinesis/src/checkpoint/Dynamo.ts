@@ -19,15 +19,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 
 import { CheckpointStore } from "../Checkpoint.ts"
 import type { Checkpoint, CheckpointError, Group } from "../Checkpoint.ts"
+import * as AwsConfig from "../internal/awsConfig.ts"
 import { bounded } from "../internal/Bounded.ts"
 import * as CheckpointRow from "../internal/CheckpointRow.ts"
 import * as DynamoError from "../internal/DynamoError.ts"
 import * as DynamoTable from "../internal/DynamoTable.ts"
-import * as KinesisClient from "../KinesisClient.ts"
+import type * as KinesisClient from "../KinesisClient.ts"
 import * as ShardPosition from "../ShardPosition.ts"
 
 /**
@@ -97,36 +97,15 @@ export const layerConfig: Layer.Layer<CheckpointStore, CheckpointError | Config.
   )
 )
 
-const sdkConfig = ({ credentials, endpoint, region }: Options, timeout: number): Sdk.DynamoDBClientConfig => {
-  const loopback = endpoint !== undefined && KinesisClient.isLoopback(endpoint)
-  return {
-    maxAttempts: 1,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? (loopback ? { region: "us-east-1" } : {}) : { region }),
-    ...credentialsOf(credentials ?? (loopback ? madeUp : "chain")),
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: timeout,
-      requestTimeout: timeout,
-      throwOnRequestTimeout: true
-    })
-  }
-}
-
-const madeUp = { accessKeyId: "local", secretAccessKey: Redacted.make("local") }
-
-const credentialsOf = (
-  credentials: NonNullable<KinesisClient.Options["credentials"]>
-): Pick<Sdk.DynamoDBClientConfig, "credentials"> => {
-  if (credentials === "chain") return {}
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials
-  return {
-    credentials: {
-      accessKeyId,
-      secretAccessKey: Redacted.value(secretAccessKey),
-      ...(sessionToken === undefined ? {} : { sessionToken: Redacted.value(sessionToken) })
-    }
-  }
-}
+const sdkConfig = (options: Options, timeout: number): Sdk.DynamoDBClientConfig => ({
+  ...AwsConfig.of(options),
+  maxAttempts: 1,
+  requestHandler: new NodeHttpHandler({
+    connectionTimeout: timeout,
+    requestTimeout: timeout,
+    throwOnRequestTimeout: true
+  })
+})
 
 const asking =
   (client: Sdk.DynamoDBClient, table: string, timeout: number): DynamoTable.Ask =>

@@ -6,10 +6,10 @@
 import { NodeHttpHandler } from "@smithy/node-http-handler"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 
-import * as KinesisClient from "../KinesisClient.ts"
+import * as AwsConfig from "../internal/awsConfig.ts"
+import type * as KinesisClient from "../KinesisClient.ts"
 import { fromThrown, late } from "./FailureDestinationError.ts"
 import type { FailureDestinationError } from "./FailureDestinationError.ts"
 
@@ -27,34 +27,13 @@ export type Options = KinesisClient.Options
  * @category conversions
  * @since 0.1.0
  */
-export const configOf = (options: Options) => {
-  const { credentials, endpoint, region } = options
-  const loopback = endpoint !== undefined && KinesisClient.isLoopback(endpoint)
-  const requestTimeout = requestTimeoutOf(options)
-  return {
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? (loopback ? { region: "us-east-1" } : {}) : { region }),
-    ...(credentials === undefined ? (loopback ? { credentials: madeUp } : {}) : exposed(credentials)),
-    // A breach of the timeout is only logged unless it is to throw.
-    requestHandler: new NodeHttpHandler({ requestTimeout, throwOnRequestTimeout: true })
-  }
-}
+export const configOf = (options: Options) => ({
+  ...AwsConfig.of(options),
+  // A breach of the timeout is only logged unless it is to throw.
+  requestHandler: new NodeHttpHandler({ requestTimeout: requestTimeoutOf(options), throwOnRequestTimeout: true })
+})
 
 const requestTimeoutOf = ({ requestTimeout = "10 seconds" }: Options): number => Duration.toMillis(requestTimeout)
-
-const madeUp = { accessKeyId: "local", secretAccessKey: "local" }
-
-const exposed = (credentials: NonNullable<Options["credentials"]>) => {
-  if (credentials === "chain") return {}
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials
-  return {
-    credentials: {
-      accessKeyId,
-      secretAccessKey: Redacted.value(secretAccessKey),
-      ...(sessionToken === undefined ? {} : { sessionToken: Redacted.value(sessionToken) })
-    }
-  }
-}
 
 /**
  * Makes calls with a client: interruptible, with a typed error, and each with an end.
