@@ -324,10 +324,11 @@ const faultOf = (
     return `batchTimeout is ${settings.batchTimeout} ms: more than the ${Deadline.reserve} ms that are kept for the commit`
   }
   const times = {
-    batchTimeout: settings.batchTimeout,
+    "backoffBase and backoffCap": settings.backoff(1),
     checkpointInterval: settings.checkpointInterval,
     discoveryInterval: settings.discoveryInterval
   }
-  for (const [name, value] of Object.entries(times)) if (!(value > 0)) return `${name} is ${value} ms: more than 0`
+  for (const [name, value] of Object.entries(times))
+    if (!(value > 0)) return `${name}: ${value} ms; more than 0 is needed`
   return undefined
 }

@@ -581,6 +581,9 @@ describe("a consumer", () => {
       const error = yield* Effect.flip(start(place, worker, { batchSize: 0 }))
       assert.deepStrictEqual([error._tag, error.message], ["KinesisConsumerError", "batchSize is 0: an integer from 1"])
       assert.strictEqual((yield* Effect.flip(start(place, worker, { application: "" })))._tag, "KinesisConsumerError")
+      // A failed key would be tried again without rest.
+      const hasty = yield* Effect.flip(start(place, worker, { backoffBase: 0 }))
+      assert.match(hasty.message, /^backoffBase and backoffCap: 0 ms; more than 0 is needed$/)
     })
   )
 })
