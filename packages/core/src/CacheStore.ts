@@ -13,6 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
+import * as boundedMemory from "./internal/cache/boundedMemory.ts"
+import { BoundedMemory } from "./internal/cache/boundedMemory.ts"
+
 /**
  * The store could not answer. A cache counts it and goes on without the store.
  *
@@ -75,7 +78,7 @@ export class CacheStore extends Context.Service<
  * @category constants
  * @since 0.1.0
  */
-export const fence = 30_000
+export const fence: number = boundedMemory.fence
 
 /**
  * Bounds of {@link layerMemory}.
@@ -100,7 +103,8 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<CacheStore
   Layer.effect(
     CacheStore,
     Effect.map(Clock.Clock, (clock) => {
-      const memory = new Memory(options)
+      const { maxBytes = 64 * 1024 * 1024, maxEntries = 100_000 } = options
+      const memory = new BoundedMemory<Uint8Array>(maxEntries, maxBytes)
       return CacheStore.of({
         name: "memory",
         getMany: (keys) =>
@@ -111,7 +115,11 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<CacheStore
         setMany: (entries) =>
           Effect.sync(() => {
             const now = clock.currentTimeMillisUnsafe()
-            for (const entry of entries) memory.set(entry, now)
+            for (const { ifLoadedAfter, key, ttl, value } of entries) {
+              // A copy: the caller may go on writing to its bytes, and a few of them may hold a whole socket buffer alive.
+              const copy = new Uint8Array(value)
+              memory.set(key, { value: copy, expires: now + ttl, bytes: copy.length + key.length, ifLoadedAfter }, now)
+            }
           }),
         invalidate: (keys, at) =>
           Effect.sync(() => {
@@ -122,75 +130,3 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<CacheStore
       })
     })
   )
-
-interface Held {
-  readonly value: Uint8Array
-  readonly expires: number
-  readonly bytes: number
-}
-
-/** A `Map` iterates in insertion order, so re-inserting on a read makes its first key the least recently used. */
-class Memory {
-  readonly held = new Map<string, Held>()
-  readonly fences = new Map<string, { readonly at: number; readonly expires: number }>()
-  readonly maxEntries: number
-  readonly maxBytes: number
-  bytes = 0
-
-  constructor(options: MemoryOptions) {
-    this.maxEntries = options.maxEntries ?? 100_000
-    this.maxBytes = options.maxBytes ?? 64 * 1024 * 1024
-  }
-
-  get(key: string, now: number): Uint8Array | undefined {
-    const held = this.held.get(key)
-    if (held === undefined) return undefined
-    this.held.delete(key)
-    if (held.expires <= now) {
-      this.bytes -= held.bytes
-      return undefined
-    }
-    this.held.set(key, held)
-    return held.value
-  }
-
-  set(entry: Entry, now: number): void {
-    const fenced = this.fences.get(entry.key)
-    if (fenced !== undefined && fenced.expires > now && entry.ifLoadedAfter !== undefined) {
-      if (entry.ifLoadedAfter <= fenced.at) return
-    }
-    this.forget(entry.key)
-    const bytes = entry.value.length + entry.key.length
-    if (entry.ttl <= 0 || bytes > this.maxBytes) return
-    // A copy: the caller may go on writing to its bytes, and a few of them may hold a whole socket buffer alive.
-    this.held.set(entry.key, { value: new Uint8Array(entry.value), expires: now + entry.ttl, bytes })
-    this.bytes += bytes
-    this.shrink()
-  }
-
-  invalidate(key: string, at: number, now: number): void {
-    this.forget(key)
-    // Fences are in order of their end, for all live equally long: the expired ones are at the front.
-    for (const [old, fenced] of this.fences) {
-      if (fenced.expires > now) break
-      this.fences.delete(old)
-    }
-    const later = Math.max(at, this.fences.get(key)?.at ?? at)
-    this.fences.delete(key)
-    this.fences.set(key, { at: later, expires: now + fence })
-  }
-
-  forget(key: string): void {
-    const held = this.held.get(key)
-    if (held === undefined) return
-    this.held.delete(key)
-    this.bytes -= held.bytes
-  }
-
-  shrink(): void {
-    for (const key of this.held.keys()) {
-      if (this.held.size <= this.maxEntries && this.bytes <= this.maxBytes) return
-      this.forget(key)
-    }
-  }
-}

@@ -1,7 +1,9 @@
 /**
  * @since 0.1.0
  */
+export * as Background from "./Background.ts"
 export * as Cache from "./Cache.ts"
+export * as CacheBackplane from "./CacheBackplane.ts"
 export * as CacheCodec from "./CacheCodec.ts"
 export * as CacheStore from "./CacheStore.ts"
 export * as Codec from "./Codec.ts"

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 
 import * as Cache from "../Cache.ts"
 import * as CacheCodec from "../CacheCodec.ts"
@@ -42,7 +43,10 @@ interface World {
   readonly calls: { reads: number; writes: number }
 }
 
-type Must = (sentence: string, body: (world: World) => Effect.Effect<void, CacheStore.CacheStoreError>) => void
+type Must = (
+  sentence: string,
+  body: (world: World) => Effect.Effect<void, CacheStore.CacheStoreError, Scope.Scope>
+) => void
 
 const counted: Effect.Effect<World, never, CacheStore.CacheStore> = Effect.map(CacheStore.CacheStore, (store) => {
   const calls = { reads: 0, writes: 0 }
@@ -57,7 +61,7 @@ const counted: Effect.Effect<World, never, CacheStore.CacheStore> = Effect.map(C
 const makeOn = <E = never>(
   { store }: World,
   load: (id: number) => Effect.Effect<ReadonlyArray<number>, E>
-): Effect.Effect<Cache.Cache<number, ReadonlyArray<number>, E>> => {
+): Effect.Effect<Cache.Cache<number, ReadonlyArray<number>, E>, never, Scope.Scope> => {
   const prefix = `suite:${globalThis.crypto.randomUUID()}:`
   return Cache.make({
     key: (id: number) => `${prefix}${id}`,
