@@ -1,6 +1,6 @@
 /* oxlint-disable no-console -- a bench prints */
 /**
- * Reading and writing a list of 20 ids: `CacheCodec.ints` beside `JSON`. `node packages/core/bench/CacheCodec.bench.ts`
+ * Reading and writing a list of 20 ids: `CacheCodec` beside `JSON`. `node packages/core/bench/CacheCodec.bench.ts`
  *
  * CPU time of this process, rounds in turn, the least of all rounds: other processes can only add to it.
  */
@@ -11,12 +11,16 @@ const lists = Array.from({ length: 200 }, (_, user) =>
 )
 const written = lists.map((list) => Buffer.from(JSON.stringify(list)))
 const codec = CacheCodec.ints({ max: 1_000_000, maxLength: 100 })
+const packing = CacheCodec.packedInts({ max: 1_000_000, maxLength: 100 })
+const packed = lists.map((list) => packing.encode(list))
 
 const contenders: ReadonlyArray<readonly [string, (i: number) => { readonly length: number }]> = [
   ["decode: JSON.parse(latin1)", (i) => JSON.parse((written[i] ?? written[0] ?? Buffer.of()).toString("latin1"))],
   ["decode: CacheCodec.ints", (i) => codec.decode(written[i] ?? Buffer.of()) ?? []],
+  ["decode: CacheCodec.packedInts", (i) => packing.decode(packed[i] ?? Buffer.of()) ?? []],
   ["encode: Buffer.from(JSON.stringify)", (i) => Buffer.from(JSON.stringify(lists[i]))],
-  ["encode: CacheCodec.ints", (i) => codec.encode(lists[i] ?? [])]
+  ["encode: CacheCodec.ints", (i) => codec.encode(lists[i] ?? [])],
+  ["encode: CacheCodec.packedInts", (i) => packing.encode(lists[i] ?? [])]
 ]
 
 const rounds = 30

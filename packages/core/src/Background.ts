@@ -90,7 +90,6 @@ const drain = Effect.fnUntraced(function* (running: ReadonlySet<Fiber.Fiber<unkn
     body: () => Fiber.awaitAll([...running]),
     step: () => {}
   })
-  if (left === Infinity) return yield* ended
-  yield* Effect.timeoutOption(ended, Math.max(0, left))
+  yield* left === Infinity ? ended : Effect.timeoutOption(ended, Math.max(0, left))
   yield* Fiber.interruptAll([...running])
 })

@@ -60,6 +60,44 @@ export const ints = (options: IntsOptions = {}): CacheCodec<ReadonlyArray<number
 }
 
 /**
+ * A list of non-negative integers in 1 to 8 bytes each: less than half of its JSON, read in half the time
+ * (`bench/CacheCodec.bench.ts`). For stores that no other program reads.
+ *
+ * **Details**
+ *
+ * One byte 0x01, then each integer in groups of seven bits, lowest first, the top bit set on all bytes but its last
+ * (LEB128). Only the shortest spelling of an integer is read, none above `max` and no list above `maxLength`.
+ *
+ * ```ts
+ * import * as CacheCodec from "@leat/core/CacheCodec"
+ *
+ * const codec = CacheCodec.packedInts()
+ *
+ * codec.encode([1, 300]).length // => 4
+ * codec.decode(codec.encode([1, 300])) // => [1, 300]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const packedInts = (options: IntsOptions = {}): CacheCodec<ReadonlyArray<number>> => {
+  const max = Math.min(options.max ?? Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+  const maxLength = options.maxLength ?? 1_000
+  return { encode: writePacked, decode: (bytes) => readPacked(bytes, max, maxLength) }
+}
+
+/**
+ * Writes as the first codec does and reads what either of them reads: for a store whose format changes while it is in use.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const orElse = <A>(first: CacheCodec<A>, second: CacheCodec<A>): CacheCodec<A> => ({
+  encode: first.encode,
+  decode: (bytes) => first.decode(bytes) ?? second.decode(bytes)
+})
+
+/**
  * Anything with a Schema, written as JSON; slower than a codec made for its value, and bounded by `maxBytes`
  * (default 1 MiB).
  *
@@ -138,4 +176,48 @@ const skipSpace = (bytes: Uint8Array, from: number): number => {
     if (byte > space || (byte !== space && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at
   }
   return at
+}
+
+const packed = 0x01
+
+const nothing = Buffer.alloc(0)
+
+/** Most bytes of an integer: 53 bits in groups of seven. */
+const widestPacked = 8
+
+const writePacked = (value: ReadonlyArray<number>): Uint8Array => {
+  const bytes = Buffer.allocUnsafe(1 + value.length * widestPacked)
+  bytes[0] = packed
+  let at = 1
+  for (const int of value) {
+    // No such list: written as what can't be read.
+    if (!Number.isSafeInteger(int) || int < 0) return nothing
+    let left = int
+    while (left >= 0x80) {
+      bytes[at++] = (left % 0x80) | 0x80
+      left = Math.floor(left / 0x80)
+    }
+    bytes[at++] = left
+  }
+  return bytes.subarray(0, at)
+}
+
+const readPacked = (bytes: Uint8Array, max: number, maxLength: number): ReadonlyArray<number> | undefined => {
+  const end = bytes.length
+  if (bytes[0] !== packed || end > 1 + maxLength * widestPacked) return undefined
+  const value: Array<number> = []
+  for (let at = 1; at < end;) {
+    let byte = bytes[at++] ?? 0
+    let int = byte & 0x7f
+    for (let scale = 0x80; byte >= 0x80; scale *= 0x80) {
+      if (at >= end || scale > Number.MAX_SAFE_INTEGER) return undefined
+      byte = bytes[at++] ?? 0
+      // A last group of nothing: not the shortest spelling.
+      if (byte === 0) return undefined
+      int += (byte & 0x7f) * scale
+    }
+    if (int > max || value.length >= maxLength) return undefined
+    value.push(int)
+  }
+  return value
 }

@@ -152,3 +152,48 @@ describe("a value with a Schema", () => {
     assert.isUndefined(positive.decode(positive.encode(-1)))
   })
 })
+
+describe("a list of packed integers", () => {
+  const packed = CacheCodec.packedInts({ max: 5_000, maxLength: 6 })
+  const wide = CacheCodec.packedInts()
+
+  it.prop(
+    "comes back as it was written",
+    [Schema.Array(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)))],
+    ([list]) => {
+      const kept = list.slice(0, 1_000)
+      assert.deepStrictEqual(wide.decode(wide.encode(kept)), kept)
+    }
+  )
+
+  it("comes back at every width", () => {
+    const list = Array.from({ length: 54 }, (_, bits) => 2 ** bits - 1).concat(Number.MAX_SAFE_INTEGER)
+    assert.deepStrictEqual(wide.decode(wide.encode(list)), list)
+  })
+
+  it.prop("is nothing that isn't spelt exactly so", [Schema.Uint8Array], ([bytes]) => {
+    const marked = new Uint8Array([1, ...bytes])
+    const value = wide.decode(marked)
+    if (value !== undefined) assert.deepStrictEqual(new Uint8Array(wide.encode(value)), marked)
+  })
+
+  it("keeps its bounds", () => {
+    assert.isUndefined(packed.decode(wide.encode([5_001])))
+    assert.isUndefined(packed.decode(wide.encode([1, 2, 3, 4, 5, 6, 7])))
+    assert.deepStrictEqual(packed.decode(wide.encode([])), [])
+    assert.isUndefined(packed.decode(Buffer.from([1, 0x80])))
+    assert.isUndefined(packed.decode(Buffer.from([1, 0x81, 0x00])))
+    assert.isUndefined(packed.decode(Buffer.from([1, ...Array.from({ length: 7 }, () => 0xff), 0x7f])))
+  })
+
+  it("is written as what can't be read where it holds something else", () => {
+    for (const list of [[-1], [1.5], [Number.NaN], [2 ** 53]]) assert.isUndefined(wide.decode(wide.encode(list)))
+  })
+
+  it("may be read beside what was there before", () => {
+    const both = CacheCodec.orElse(packed, codec)
+    assert.deepStrictEqual(both.decode(Buffer.from("[1, 2]")), [1, 2])
+    assert.deepStrictEqual(both.decode(both.encode([1, 2])), [1, 2])
+    assert.strictEqual(both.encode([1])[0], 1)
+  })
+})

@@ -4,7 +4,8 @@
  * **Guarantees.** The response names the lowest sequence number that is not settled, or nothing when all are: Lambda
  * sends everything from there on again (`ReportBatchItemFailures`), so nothing is lost and a key's order is kept. The
  * layers are built once for each execution environment; a build that failed is tried again by the next invocation.
- * Nothing starts later than half a second before the function would be killed. Telemetry is written before the response.
+ * Nothing starts later than half a second before the function would be killed. Telemetry is written before the response,
+ * and no {@link Background} work outlives it: the environment stands still after it.
  *
  * A record that can never succeed and heads a batch of which others succeeded is thrown instead: Lambda finds nothing in
  * front of it to cut off, and would give up the whole rest of the batch with it. A thrown error bisects, at no cost of
@@ -25,6 +26,7 @@
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
  * @since 0.1.0
  */
+import * as Background from "@leat/core/Background"
 import * as Deadline from "@leat/core/Deadline"
 import type { Delivery } from "@leat/core/Delivery"
 import { FailurePolicy } from "@leat/core/FailurePolicy"
@@ -37,7 +39,7 @@ import type { Worker } from "@leat/core/Worker"
 import * as WorkerEvent from "@leat/core/WorkerEvent"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
 import * as LambdaDeliveries from "./internal/lambdaDeliveries.ts"
@@ -103,9 +105,10 @@ export const make = <R, Provided, E>(
   options: Options = {}
 ): KinesisLambda => {
   const factor = factorOf(options)
+  const background = Effect.runSync(Background.make)
   // `Provides` has checked it; the compiler can't carry that through the conditional type.
   const environment = LambdaEnvironment.make<R | Journal, E>(
-    layer as Layer.Layer<R | Journal, E>,
+    Layer.provide(layer as Layer.Layer<R | Journal, E>, Layer.succeed(Background.Background, background)),
     announce(worker.name)
   )
   const handler = async (event: LambdaEvent, context: LambdaContext): Promise<LambdaResponse> => {
@@ -114,7 +117,9 @@ export const make = <R, Provided, E>(
     const run = await environment.get()
     // A reference needs no provider: `Exclude<R, never>` is R, which the compiler can't see for a generic R.
     const deliveries = LambdaDeliveries.fromRecords(records, factor)
-    return run(respond(worker, deliveries, context) as Effect.Effect<LambdaResponse, PoisonRecord, R | Journal>)
+    return run(
+      respond(worker, deliveries, context, background) as Effect.Effect<LambdaResponse, PoisonRecord, R | Journal>
+    )
   }
   return Object.assign(handler, { close: environment.close })
 }
@@ -162,7 +167,8 @@ const recordsOf = (event: LambdaEvent): ReadonlyArray<LambdaRecord> => {
 const respond = Effect.fnUntraced(function* <R>(
   worker: Worker<R>,
   deliveries: ReadonlyArray<Delivery>,
-  context: LambdaContext
+  context: LambdaContext,
+  background: Background.Background
 ) {
   const deadline = (yield* Clock.currentTimeMillis) + context.getRemainingTimeInMillis()
   const result = yield* worker.process(deliveries).pipe(
@@ -170,6 +176,9 @@ const respond = Effect.fnUntraced(function* <R>(
     // Reported, not thrown: a thrown error would bisect the batch, which mends no journal.
     Effect.catchTag("JournalError", (error) => Effect.as(Effect.logError("the journal failed", error), undefined))
   )
+  if (background.pending() > 0) {
+    yield* Effect.provideService(background.drain, Deadline.Deadline, deadline - Deadline.reserve / 2)
+  }
   yield* WorkerEvent.flush
   if (result === undefined) return failure(deliveries)
   const poison = poisonAtHead(deliveries, result)

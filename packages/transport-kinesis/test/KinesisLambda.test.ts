@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Background from "@leat/core/Background"
 import * as DeadLetterSink from "@leat/core/DeadLetterSink"
 import * as Deadline from "@leat/core/Deadline"
 import * as Event from "@leat/core/Event"
@@ -14,6 +15,7 @@ import * as KinesisClient from "@leat/transport-kinesis/KinesisClient"
 import * as KinesisLambda from "@leat/transport-kinesis/KinesisLambda"
 import * as LambdaEvent from "@leat/transport-kinesis/LambdaEvent"
 import { EmbeddedKinesis } from "@leat/transport-kinesis/testing"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -367,6 +369,50 @@ describe("KinesisLambda", () => {
       yield* invoke(lambda, eventOf(order("a1")))
       log.push("answered")
       assert.deepStrictEqual(log, ["BatchFinished", "flushed", "answered"])
+    })
+  )
+})
+
+class Later extends Context.Service<Later, { readonly run: (work: Effect.Effect<unknown>) => void }>()("test/Later") {}
+
+describe("work that nobody waits for, behind Lambda", () => {
+  const later = Layer.effect(
+    Later,
+    Effect.map(Background.scoped, (background) => ({ run: (work: Effect.Effect<unknown>) => void background.run(work) }))
+  )
+  const worker = (work: Effect.Effect<unknown>) =>
+    Worker.make("shop", {
+      events: [Ordered],
+      handle: {
+        *Ordered() {
+          const { run } = yield* Later
+          run(work)
+        }
+      }
+    })
+
+  it.live("is done before the answer", () =>
+    Effect.gen(function* () {
+      const done: Array<string> = []
+      const work = Effect.andThen(
+        Effect.sleep(30),
+        Effect.sync(() => done.push("written"))
+      )
+      const lambda = KinesisLambda.make(worker(work), Layer.merge(later, Journal.layerNone))
+      assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(order("a1")))), [])
+      assert.deepStrictEqual(done, ["written"])
+      yield* Effect.promise(() => lambda.close())
+    })
+  )
+
+  it.live("is given up before the time runs out", () =>
+    Effect.gen(function* () {
+      let stopped = 0
+      const work = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void stopped++))
+      const lambda = KinesisLambda.make(worker(work), Layer.merge(later, Journal.layerNone))
+      assert.deepStrictEqual(reported(yield* invoke(lambda, eventOf(order("a1")), { remaining: 900 })), [])
+      assert.strictEqual(stopped, 1)
+      yield* Effect.promise(() => lambda.close())
     })
   )
 })
