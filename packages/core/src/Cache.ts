@@ -18,6 +18,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -28,6 +29,7 @@ import * as Background from "./Background.ts"
 import { CacheBackplane } from "./CacheBackplane.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
 import * as CacheStore from "./CacheStore.ts"
+import { Deadline } from "./Deadline.ts"
 import * as policies from "./internal/cache/policy.ts"
 import { ReadThrough } from "./internal/cache/readThrough.ts"
 
@@ -274,7 +276,8 @@ export const make = <K, A, E = never, R = never>(
       backplane: yield* CacheBackplane,
       background: yield* Background.scoped,
       clock: yield* Clock.Clock,
-      random: yield* Random.Random
+      random: yield* Random.Random,
+      fork: Effect.runForkWith(Context.add(yield* Effect.context(), Deadline, Infinity))
     })
     yield* engine.listen
     return engine.toCache()

@@ -74,22 +74,20 @@ export const CacheBackplane: Context.Reference<CacheBackplane | undefined> = Con
  * @category constructors
  * @since 0.1.0
  */
-export const makeMemory: Effect.Effect<Effect.Effect<CacheBackplane>> = Effect.map(
-  PubSub.unbounded<Posted>(),
-  (hub) =>
-    Effect.sync(() => {
-      const self = Symbol("cache")
-      return {
-        publish: (keys, at) => {
-          const posted: Posted = { _tag: "Forgotten", keys, at, from: self }
-          return Effect.asVoid(PubSub.publish(hub, posted))
-        },
-        messages: Stream.fromPubSub(hub).pipe(
-          Stream.filter((message) => message.from !== self),
-          Stream.map(({ at, keys }): Message => ({ _tag: "Forgotten", keys, at }))
-        )
-      }
-    })
+export const makeMemory: Effect.Effect<Effect.Effect<CacheBackplane>> = Effect.map(PubSub.unbounded<Posted>(), (hub) =>
+  Effect.sync(() => {
+    const self = Symbol("cache")
+    return {
+      publish: (keys, at) => {
+        const posted: Posted = { _tag: "Forgotten", keys, at, from: self }
+        return Effect.asVoid(PubSub.publish(hub, posted))
+      },
+      messages: Stream.fromPubSub(hub).pipe(
+        Stream.filter((message) => message.from !== self),
+        Stream.map(({ at, keys }): Message => ({ _tag: "Forgotten", keys, at }))
+      )
+    }
+  })
 )
 
 /**

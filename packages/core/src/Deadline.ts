@@ -48,3 +48,48 @@ export const within =
 export const remaining: Effect.Effect<number> = Effect.map(Effect.zip(Clock.currentTimeMillis, Deadline), ([now, at]) =>
   Math.max(0, at - now)
 )
+
+/**
+ * The HTTP header that carries the time left to a service: whole milliseconds, for clocks of two machines disagree.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const header = "x-leat-timeout-ms"
+
+/**
+ * The header's value for so many milliseconds; `undefined` where nothing limits them.
+ *
+ * ```ts
+ * import * as Deadline from "@leat/core/Deadline"
+ *
+ * Deadline.toHeader(1_234.9) // => "1234"
+ * Deadline.toHeader(Infinity) // => undefined
+ * ```
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const toHeader = (left: number): string | undefined =>
+  left === Infinity ? undefined : String(Math.max(0, Math.floor(left)))
+
+/**
+ * The milliseconds of a header, 0 to a day; `undefined` for what is none.
+ *
+ * ```ts
+ * import * as Deadline from "@leat/core/Deadline"
+ *
+ * Deadline.fromHeader("1234") // => 1234
+ * Deadline.fromHeader("soon") // => undefined
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const fromHeader = (value: string | undefined): number | undefined => {
+  if (value === undefined || !/^\d{1,8}$/.test(value)) return undefined
+  const left = Number(value)
+  return left <= day ? left : undefined
+}
+
+const day = 86_400_000

@@ -3,6 +3,9 @@
  *
  * **Details**
  *
+ * Around a dependency's client {@link retry} also asks a {@link "./RetryBudget.ts"}, and goes by the kind of the failure
+ * ({@link "./resilience/Failure.ts"}).
+ *
  * Delays are uniform in `[0, min(cap, base · 2ⁿ)]` ("full jitter", AWS Architecture Blog, "Exponential Backoff And
  * Jitter", 2015): in our simulation of 1,000 clients it recovered in half the time of ±20 %. A retry never sleeps past
  * the {@link "./Deadline.ts"}. The *client* of a dependency retries, for it knows what is idempotent; the kernel's own
@@ -21,6 +24,8 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 
 import { Deadline } from "./Deadline.ts"
+import * as Failure from "./resilience/Failure.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
 
 /**
  * A retry policy.
@@ -35,6 +40,8 @@ export interface RetryPolicy {
   readonly base: number
   /** Milliseconds: no delay is longer, unless the failure itself asks for it. */
   readonly cap: number
+  /** Milliseconds: {@link base} where the dependency asks for less. */
+  readonly throttleBase: number
 }
 
 /**
@@ -50,6 +57,8 @@ export interface Options {
   readonly base?: Duration.Input | undefined
   /** No delay is longer, unless the failure itself asks for it. Default 2 s. */
   readonly cap?: Duration.Input | undefined
+  /** `base` where the dependency asks for less. Default 5 times `base`. */
+  readonly throttleBase?: Duration.Input | undefined
 }
 
 /**
@@ -58,11 +67,15 @@ export interface Options {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): RetryPolicy => ({
-  attempts: options.attempts ?? 3,
-  base: Duration.toMillis(options.base ?? 50),
-  cap: Duration.toMillis(options.cap ?? 2_000)
-})
+export const make = (options: Options = {}): RetryPolicy => {
+  const base = Duration.toMillis(options.base ?? 50)
+  return {
+    attempts: options.attempts ?? 3,
+    base,
+    cap: Duration.toMillis(options.cap ?? 2_000),
+    throttleBase: Duration.toMillis(options.throttleBase ?? 5 * base)
+  }
+}
 
 /**
  * One attempt, no retry.
@@ -155,7 +168,25 @@ export const isRetryable = (error: unknown): error is Retryable =>
   typeof error === "object" && error !== null && "retryable" in error && error.retryable === true
 
 /**
- * Tries again while the failure is retryable, attempts are left and the delay ends before the deadline.
+ * What else decides whether a call is made again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rules {
+  /** What retries may cost the dependency. When it is spent the failure stays as it is. Default: no bound. */
+  readonly budget?: RetryBudget | undefined
+  /** Default: by the failure's own data. */
+  readonly classify?: Failure.Classify | undefined
+  /** Whether a call may be carried out twice. If not, nothing is retried after a timeout. Default true. */
+  readonly idempotent?: boolean | undefined
+  /** Milliseconds that a call takes, as far as is known: one that couldn't end before the deadline isn't begun. */
+  readonly expected?: (() => number) | undefined
+}
+
+/**
+ * Tries again while the failure may pass, attempts and budget are left and the delay ends before the deadline. It fails with
+ * the failure of the last try.
  *
  * **Gotchas**
  *
@@ -164,23 +195,42 @@ export const isRetryable = (error: unknown): error is Retryable =>
  * @category combinators
  * @since 0.1.0
  */
-export const retry = <A, E extends Retryable, R>(
-  policy: RetryPolicy,
-  attempt: () => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => retryFrom(policy, attempt, 1)
-
-const retryFrom = <A, E extends Retryable, R>(
+export const retry = <A, E, R>(
   policy: RetryPolicy,
   attempt: () => Effect.Effect<A, E, R>,
+  rules: Rules = {}
+): Effect.Effect<A, E, R> => retryFrom(policy, attempt, rules, 1)
+
+const retryFrom = <A, E, R>(
+  policy: RetryPolicy,
+  attempt: () => Effect.Effect<A, E, R>,
+  rules: Rules,
   tried: number
-): Effect.Effect<A, E, R> =>
-  Effect.catch(Effect.suspend(attempt), (error) =>
-    !error.retryable || tried >= policy.attempts
-      ? Exit.fail(error)
-      : Effect.flatMap(pause(policy, tried, error.retryAfter), (slept) =>
-          slept ? retryFrom(policy, attempt, tried + 1) : Exit.fail(error)
-        )
-  )
+): Effect.Effect<A, E, R> => {
+  const { budget, classify = Failure.classify, expected, idempotent = true } = rules
+  const called = Effect.suspend(attempt)
+  const counted =
+    budget === undefined || tried > 1 ? called : Effect.tap(called, () => Effect.sync(() => budget.succeeded()))
+  return Effect.catch(counted, (error) => {
+    const failure = classify(error)
+    if (tried >= policy.attempts || !Failure.mayRetry(failure, idempotent)) return Exit.fail(error)
+    const throttled = failure._tag === "Throttle"
+    const paced = throttled ? { ...policy, base: policy.throttleBase } : policy
+    const asked = throttled ? failure.retryAfter : undefined
+    return Effect.flatMap(waitFor(paced, tried, asked, expected?.()), (wait) =>
+      wait === undefined || budget?.retry(failure._tag === "Timeout") === false
+        ? Exit.fail(error)
+        : Effect.andThen(Effect.sleep(wait), retryFrom(policy, attempt, rules, tried + 1))
+    )
+  })
+}
+
+/** The milliseconds before the next try; `undefined` when the deadline would pass before its end. */
+const waitFor = Effect.fnUntraced(function* (policy: RetryPolicy, tried: number, retryAfter?: number, takes = 0) {
+  const wait = delay(policy, tried, yield* Random.next, retryAfter)
+  const now = yield* Clock.currentTimeMillis
+  return now + wait + takes >= (yield* Deadline) ? undefined : wait
+})
 
 /**
  * Sleeps before the next try; `false`, at once, when the deadline would pass meanwhile.
@@ -189,9 +239,8 @@ const retryFrom = <A, E extends Retryable, R>(
  * @since 0.1.0
  */
 export const pause = Effect.fnUntraced(function* (policy: RetryPolicy, tried: number, retryAfter?: number) {
-  const wait = delay(policy, tried, yield* Random.next, retryAfter)
-  const now = yield* Clock.currentTimeMillis
-  if (now + wait >= (yield* Deadline)) return false
+  const wait = yield* waitFor(policy, tried, retryAfter)
+  if (wait === undefined) return false
   yield* Effect.sleep(wait)
   return true
 })

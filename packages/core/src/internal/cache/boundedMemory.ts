@@ -1,6 +1,9 @@
 /** How long an invalidation is remembered, in milliseconds: longer than any load takes. */
 export const fence = 30_000
 
+/** Most fences kept; beyond it the oldest goes early. A load of this process that is under way is told by itself. */
+const maxFences = 100_000
+
 interface Slot<V> {
   readonly value: V
   readonly expires: number
@@ -65,7 +68,7 @@ export class BoundedMemory<V> {
     this.forget(key)
     // Fences are in order of their end, for all live equally long: the expired ones are at the front.
     for (const [old, fenced] of this.fences) {
-      if (fenced.expires > now) break
+      if (fenced.expires > now && this.fences.size < maxFences) break
       this.fences.delete(old)
     }
     const later = Math.max(at, this.fences.get(key)?.at ?? at)

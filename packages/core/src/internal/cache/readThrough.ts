@@ -33,6 +33,8 @@ export interface Ground {
   readonly background: Background
   readonly clock: Clock.Clock
   readonly random: (typeof Random.Random)["Service"]
+  /** Runs shared work: with the services of the cache, and nobody's deadline. */
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 }
 
 /** What the store answered; `undefined`: nothing. */
@@ -199,7 +201,7 @@ export class ReadThrough<K, A, E, R> {
       timer?.interruptUnsafe()
       then(found)
     }
-    const read = Effect.runFork(this.ground.store.getMany(names))
+    const read = this.ground.fork(this.ground.store.getMany(names))
     read.addObserver((exit) => {
       if (Exit.isFailure(exit)) this.tally.storeFailed(Cause.squash(exit.cause))
       once(Exit.isSuccess(exit) ? exit.value : undefined)
@@ -209,7 +211,7 @@ export class ReadThrough<K, A, E, R> {
       if (open) this.tally.storeLate++
       once(undefined)
     })
-    timer = Effect.runFork(this.after(this.policy.storePatience, Effect.andThen(polled, late)))
+    timer = this.ground.fork(this.after(this.policy.storePatience, Effect.andThen(polled, late)))
   }
 
   onRead(flights: ReadonlyArray<Flight<K, A, E, R>>, found: Found): void {
@@ -302,7 +304,7 @@ export class ReadThrough<K, A, E, R> {
         if (load !== undefined && !load.batch.isWanted) this.loads.goOn(load.batch)
       }
     })
-    Effect.runFork(this.after(this.policy.softTimeout, serve))
+    this.ground.fork(this.after(this.policy.softTimeout, serve))
   }
 
   after(millis: number, then: Effect.Effect<void>): Effect.Effect<void> {
