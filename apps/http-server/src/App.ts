@@ -4,6 +4,7 @@ import * as CacheStore from "@leat/core/CacheStore"
 import * as Journal from "@leat/core/Journal"
 import * as Retention from "@leat/core/Retention"
 import * as JournalConfig from "@leat/journal-sql/JournalConfig"
+import * as RecommendationCache from "@leat/recommender/RecommendationCache"
 import * as Recommendations from "@leat/recommender/Recommendations"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
 import * as Recommender from "@leat/recommender/Recommender"
@@ -71,7 +72,9 @@ export const cached: Layer.Layer<
   Recommendations.Recommendations | CacheStore.CacheStore,
   Config.ConfigError,
   Recommender.Recommender
-> = Recommendations.layerConfig.pipe(Layer.provideMerge(StoreConfig.layerConfig({ withoutEndpoint: "memory" })))
+> = Recommendations.layerConfig({ memoryEntries: 10_000, longRunning: true }).pipe(
+  Layer.provideMerge(StoreConfig.layerConfig({ withoutEndpoint: "memory" }))
+)
 
 /** `KINESIS_STREAM`: accepted requests go to this stream; without it none are accepted. The SDK is loaded for it alone. */
 const queue: Layer.Layer<never, Config.ConfigError> = Layer.unwrap(
@@ -99,7 +102,7 @@ const announce = Layer.effectDiscard(
 )
 
 // Read first, so that a wrong variable stops the start before the engine trains.
-const checked = Layer.effectDiscard(Config.all([HttpService.address, Recommendations.ttl]))
+const checked = Layer.effectDiscard(Config.all([HttpService.address, RecommendationCache.config()]))
 
 /** The whole program from its environment: the engine in this process, the cache, the service. */
 export const App = announce.pipe(

@@ -21,7 +21,7 @@ import * as App from "../src/App.ts"
 
 const down = new Recommender.RecommenderError({ reason: "Unavailable", message: "down", retryable: true })
 
-const recommender = (health: { up: boolean; asked: number }) =>
+const recommender = (health: { up: boolean; asked: number; popular?: ReadonlyArray<number> }) =>
   Layer.succeed(Recommender.Recommender, {
     model: () => "m1",
     recommend: ({ top_n, user_id }) =>
@@ -29,12 +29,13 @@ const recommender = (health: { up: boolean; asked: number }) =>
         health.asked++
         return health.up ? Exit.succeed(Array.from({ length: top_n }, (_, i) => user_id + i)) : Exit.fail(down)
       }),
+    popular: () => (health.popular === undefined ? Exit.fail(down) : Exit.succeed(health.popular)),
     recommendMany: (asked) =>
       Effect.succeed(asked.map(({ user_id }) => (health.up ? Exit.succeed([user_id]) : Exit.fail(down))))
   })
 
 const started = (
-  health: { up: boolean; asked: number },
+  health: { up: boolean; asked: number; popular?: ReadonlyArray<number> },
   journal: Layer.Layer<Journal.Journal> = Journal.layerNone,
   queue: Layer.Layer<never> = Layer.empty
 ) => {
@@ -88,6 +89,29 @@ describe("the service", () => {
         [ready.status, ready.json.checks],
         [503, { cache: "ok", journal: "ok", recommender: "failed" }]
       )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("answers with the popular films when the recommender is down, and its headers say so", () =>
+    Effect.gen(function* () {
+      const health = { ...healthy(), popular: [3, 1, 2] }
+      const get = yield* started(health)
+      yield* get("/recommend/cached/5")
+      health.up = false
+      const standIn = yield* get("/recommend/cached/6?top_n=2")
+      assert.strictEqual(standIn.status, 200)
+      assert.deepInclude(standIn.json, { user_id: 6, recommendations: [3, 1], count: 2, from_cache: false })
+      assert.deepStrictEqual(Object.keys(standIn.json), [
+        "user_id",
+        "recommendations",
+        "count",
+        "from_cache",
+        "latency_ms"
+      ])
+      assert.strictEqual(standIn.headers.get("x-leat-source"), "fallback")
+      assert.strictEqual(standIn.headers.get("cache-status"), "leat; fwd=uri-miss; detail=fallback")
+      health.up = true
+      assert.strictEqual((yield* get("/recommend/cached/6?top_n=2")).headers.get("x-leat-source"), "origin")
     }).pipe(Effect.scoped)
   )
 
@@ -198,9 +222,9 @@ describe("a request that is followed", () => {
       yield* deliver(published, journal)
       yield* Effect.yieldNow
       const served = yield* get("/requests/r-1")
-      assert.deepInclude(served.json, { status: "served", recommendations: [7], source: "origin" })
+      assert.deepInclude(served.json, { status: "served", recommendations: [7, 8], source: "origin" })
       const history = yield* get("/users/7/history")
-      assert.deepInclude(history.json.requests[0], { request_id: "r-1", recommendations: [7] })
+      assert.deepInclude(history.json.requests[0], { request_id: "r-1", recommendations: [7, 8] })
     }).pipe(Effect.scoped)
   )
 

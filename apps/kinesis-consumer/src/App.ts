@@ -21,8 +21,11 @@ import * as Checkpoints from "./Checkpoints.ts"
 import * as Health from "./Health.ts"
 import * as Settings from "./Settings.ts"
 
+/** What an outage of the cache leaves in memory, and what it owes the cache after it, is worth keeping in a process that stays. */
+const longRunning = { memoryEntries: 10_000, longRunning: true }
+
 /** What the worker needs, the same as behind Lambda, and the pruning of its journal. */
-const worker = Layer.mergeAll(Recommendations.layerConfig, Retention.layerConfig).pipe(
+const worker = Layer.mergeAll(Recommendations.layerConfig(longRunning), Retention.layerConfig).pipe(
   Layer.provide([Http.layerConfig(), StoreConfig.layerConfig({ withoutEndpoint: "fail" })]),
   Layer.provideMerge([
     RequestEvents.layerConfig,

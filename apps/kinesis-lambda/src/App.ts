@@ -12,7 +12,7 @@ import * as Logger from "effect/Logger"
  * `REDIS_ENABLED`, `CACHE_TTL`, `TOP_N_MAX`, `DATABASE_URL`. What is missing or wrong fails the first invocation with its
  * name. Without `DATABASE_URL` it keeps no journal, and says at its start what it then does not promise.
  */
-export const App = Recommendations.layerConfig.pipe(
+export const App = Recommendations.layerConfig().pipe(
   Layer.provide([Http.layerConfig(), StoreConfig.layerConfig({ withoutEndpoint: "fail" })]),
   Layer.provideMerge([
     RequestEvents.layerConfig,

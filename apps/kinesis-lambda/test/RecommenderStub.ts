@@ -25,6 +25,7 @@ export interface RecommenderStub {
   readonly port: number
   readonly calls: Array<Call>
   behave: Behaviour
+  popular: ReadonlyArray<number> | undefined
   /** Refuses connections from now on, and cuts those there are. */
   readonly stop: () => Promise<void>
   /** Listens again, on the same port. */
@@ -86,6 +87,13 @@ export const start: Effect.Effect<RecommenderStub, never, Scope.Scope> = Effect.
 const listen = async (): Promise<RecommenderStub> => {
   const server = createServer((request, response) => void serve(request, response))
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // A service as there are many: without a list of popular films, unless the test has one.
+    if (request.url?.startsWith("/internal/popular") === true) {
+      const { popular } = stub
+      return popular === undefined
+        ? json(response, 404, { detail: "Not Found" })
+        : json(response, 200, { recommendations: popular, count: popular.length })
+    }
     const call = await read(request)
     stub.calls.push(call)
     stub.behave(call, response)
@@ -98,6 +106,7 @@ const listen = async (): Promise<RecommenderStub> => {
     port,
     calls: [],
     behave: good,
+    popular: undefined,
     stop: async () => {
       if (!server.listening) return
       const closed = once(server, "close")

@@ -63,6 +63,8 @@ export class Recommender extends Context.Service<
     readonly recommendMany: (
       requests: ReadonlyArray<RecommendRequest>
     ) => Effect.Effect<ReadonlyArray<Exit.Exit<Ranking, RecommenderError>>>
+    /** The films that most people like: what a stranger is recommended. `Refused` where the recommender has no such list. */
+    readonly popular: (top_n: number) => Effect.Effect<Ranking, RecommenderError>
   }
 >()("@leat/recommender/Recommender") {}
 
@@ -73,10 +75,18 @@ export class Recommender extends Context.Service<
  * @since 0.1.0
  */
 export const make = (
-  recommend: (request: RecommendRequest) => Effect.Effect<Ranking, RecommenderError>
+  recommend: (request: RecommendRequest) => Effect.Effect<Ranking, RecommenderError>,
+  popular: Recommender["Service"]["popular"] = () => Effect.fail(noPopular)
 ): Recommender["Service"] => ({
   model: () => undefined,
   recommend,
+  popular,
   recommendMany: (requests) =>
     Effect.forEach(requests, (request) => Effect.exit(recommend(request)), { concurrency: 100 })
+})
+
+const noPopular = new RecommenderError({
+  reason: "Refused",
+  message: "this recommender has no list of popular films",
+  retryable: false
 })

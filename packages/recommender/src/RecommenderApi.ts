@@ -3,12 +3,14 @@
  *
  * **Details**
  *
- * - `GET /internal/recommend/{user_id}?top_n=20` and `POST /internal/recommend` are nothing but the recommender;
+ * - `GET /internal/recommend/{user_id}?top_n=20`, `POST /internal/recommend` and `GET /internal/popular?top_n=20`, what a
+ *   stranger is recommended, are nothing but the recommender;
  *   `GET /recommend/cached/{user_id}?top_n=20` goes through the cache.
  * - With a journal `POST /requests` accepts a request for the stream, `GET /requests/{request_id}` tells what became of one,
  *   however it came, and `GET /users/{user_id}/history` what a user was recommended lately.
  * - Fixed bodies never gain members. Everything else is a header: `Cache-Status` (RFC 9211), `Server-Timing`,
  *   `X-Leat-Source`, `X-Leat-Age-Ms`, `X-Leat-Model`.
+ * - A caller may say how long it waits, `X-Leat-Timeout-Ms`; what can't be answered by then isn't begun.
  * - Bad input is 422, as FastAPI answers it, with RFC 9457 problem details that name each fault and its path. A failure of
  *   the recommender is 503 with Retry-After, 504 after a timeout, 502 after a broken answer.
  *
@@ -160,6 +162,14 @@ export const AcceptedRequest = Schema.Struct({
   timestamp: Schema.optionalKey(RequestPayload.fields.timestamp)
 })
 
+/**
+ * The films that most people like.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const PopularAnswer = Schema.Struct({ recommendations: Schema.Array(Schema.Int), count: Schema.Int })
+
 const asked = {
   params: { user_id: UserId },
   query: { top_n: Schema.optionalKey(TopN) },
@@ -182,6 +192,13 @@ export class Api extends HttpApi.make("recommendations")
             requests: Schema.Array(Schema.Struct({ user_id: UserId, top_n: Schema.optionalKey(TopN) }))
           }),
           success: Schema.Struct({ results: Schema.Array(Answer) }),
+          error: asked.error
+        })
+      )
+      .add(
+        HttpApiEndpoint.get("popular", "/internal/popular", {
+          query: asked.query,
+          success: PopularAnswer,
           error: asked.error
         })
       )
@@ -288,6 +305,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Needs> =
       yield* router.add("GET", "/recommend/cached/:user_id", Routes.cached(parts))
       yield* router.add("GET", "/internal/recommend/:user_id", Routes.internal(parts))
       yield* router.add("POST", "/internal/recommend", Routes.batch(parts))
+      yield* router.add("GET", "/internal/popular", Routes.popular(parts))
     })
   )
 

@@ -441,3 +441,172 @@ describe("the layer", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+describe("the popular films", () => {
+  const popular =
+    (body: unknown): Answer =>
+    (request, response) =>
+      request.url?.startsWith("/internal/popular") === true
+        ? json(response, 200, body)
+        : status(404)(request, response, "")
+
+  it.live("are asked for where the service has them", () =>
+    using(popular({ recommendations: [3, 1, 2], count: 3 }), (recommender, found) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* recommender.popular(3), [3, 1, 2])
+        assert.deepStrictEqual(found.calls, ["GET /internal/popular?top_n=3"])
+      })
+    )
+  )
+
+  it.live("are believed to be missing for a while where it has not", () =>
+    using(
+      status(404),
+      (recommender, found) =>
+        Effect.gen(function* () {
+          assert.strictEqual(reasonOf(yield* Effect.exit(recommender.popular(3))), "Refused")
+          assert.strictEqual(reasonOf(yield* Effect.exit(recommender.popular(3))), "Refused")
+          assert.strictEqual(found.calls.length, 1)
+          yield* Effect.sleep(60)
+          found.answer = popular({ recommendations: [1], count: 1 })
+          assert.deepStrictEqual(yield* recommender.popular(3), [1])
+        }),
+      { probeBatchAfter: "50 millis" }
+    )
+  )
+
+  for (const body of [
+    null,
+    [],
+    {},
+    { recommendations: ["1"] },
+    { recommendations: [1.5] },
+    { recommendations: [1, 2, 3, 4] }
+  ]) {
+    it.live(`are refused as ${JSON.stringify(body)}`, () =>
+      using(popular(body), (recommender) =>
+        Effect.gen(function* () {
+          assert.strictEqual(reasonOf(yield* Effect.exit(recommender.popular(3))), "BadAnswer")
+        })
+      )
+    )
+  }
+})
+
+describe("a request", () => {
+  it.live("says how long it waits: its own time, or what the deadline leaves", () => {
+    const waits: Array<number> = []
+    const noting: Answer = (request, response, body) => {
+      waits.push(Number(request.headers["x-leat-timeout-ms"]))
+      good(request, response, body)
+    }
+    return using(
+      noting,
+      (recommender) =>
+        Effect.gen(function* () {
+          yield* recommender.recommend({ user_id: 1, top_n: 3 })
+          yield* Deadline.within("300 millis")(recommender.recommend({ user_id: 1, top_n: 3 }))
+          yield* Deadline.within("300 millis")(recommender.recommendMany(users(3)))
+          assert.strictEqual(waits[0], 2_000)
+          for (const wait of waits.slice(1)) {
+            assert.isAtMost(wait, 300)
+            assert.isAbove(wait, 100)
+          }
+          assert.strictEqual(waits.length, 3)
+        }),
+      { attemptTimeout: "2 seconds" }
+    )
+  })
+})
+
+describe("a service in an outage", () => {
+  it.live("is soon asked no more than once, and then not at all for a while", () =>
+    using(status(500), (recommender, found) =>
+      Effect.gen(function* () {
+        const reasons: Array<string> = []
+        for (let i = 0; i < 20; i++) {
+          reasons.push(reasonOf(yield* Effect.exit(recommender.recommend({ user_id: i + 1, top_n: 3 }))))
+        }
+        assert.isTrue(reasons.every((reason) => reason === "Unavailable"))
+        // Five calls of three tries; the breaker refuses the rest.
+        assert.strictEqual(found.calls.length, 15)
+      })
+    )
+  )
+
+  it.live("is asked again when the pause is over, and serves", () =>
+    using(
+      status(500),
+      (recommender, found) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 10; i++) yield* Effect.exit(recommender.recommend({ user_id: 1, top_n: 3 }))
+          found.answer = good
+          yield* Effect.sleep(80)
+          assert.deepStrictEqual(yield* recommender.recommend({ user_id: 7, top_n: 3 }), [7, 2])
+          assert.deepStrictEqual(yield* recommender.recommend({ user_id: 8, top_n: 3 }), [8, 2])
+        }),
+      { breaker: { opens: { consecutive: 5 }, pause: "50 millis" } }
+    )
+  )
+
+  it.live("fails a batch as one call", () =>
+    using(
+      status(503),
+      (recommender, found) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 5; i++) {
+            const exits = yield* recommender.recommendMany(users(3))
+            assert.deepStrictEqual(exits.map(reasonOf), ["Unavailable", "Unavailable", "Unavailable"])
+          }
+          const calls = found.calls.length
+          const refused = yield* recommender.recommendMany(users(3))
+          assert.deepStrictEqual(refused.map(reasonOf), ["Unavailable", "Unavailable", "Unavailable"])
+          assert.strictEqual(found.calls.length, calls)
+        }),
+      { retry: RetryPolicy.none }
+    )
+  )
+
+  it.live("that hangs turns callers away instead of keeping them all", () =>
+    using(
+      () => {},
+      (recommender, found) =>
+        Effect.gen(function* () {
+          const calls = Array.from({ length: 10 }, (_, i) =>
+            Effect.exit(recommender.recommend({ user_id: i + 1, top_n: 3 }))
+          )
+          const exits = yield* Effect.all(calls, { concurrency: "unbounded" })
+          assert.strictEqual(exits.filter((exit) => reasonOf(exit) === "Unavailable").length, 5)
+          assert.strictEqual(exits.filter((exit) => reasonOf(exit) === "Timeout").length, 5)
+          assert.isAtMost(found.calls.length, 5)
+        }),
+      { bulkhead: { permits: 2, maxQueue: 3 }, attemptTimeout: "50 millis", retry: RetryPolicy.none }
+    )
+  )
+})
+
+describe("a late answer", () => {
+  it.live("is asked for a second time, where that is wanted", () => {
+    let slow = false
+    let calls = 0
+    const answer: Answer = (request, response, body) => {
+      calls++
+      if (slow && calls === 1) setTimeout(() => good(request, response, body), 2_000)
+      else good(request, response, body)
+    }
+    return using(
+      answer,
+      (recommender) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 30; i++) yield* recommender.recommend({ user_id: 1, top_n: 3 })
+          slow = true
+          calls = 0
+          const start = performance.now()
+          assert.deepStrictEqual(yield* recommender.recommend({ user_id: 7, top_n: 3 }), [7, 2])
+          assert.isBelow(performance.now() - start, 1_000)
+          assert.strictEqual(calls, 2)
+        }),
+      { hedge: { warmUp: 20, maxShare: 1 } }
+    )
+  })
+})

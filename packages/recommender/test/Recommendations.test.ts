@@ -4,12 +4,15 @@ import * as Deadline from "@leat/core/Deadline"
 import * as Delivery from "@leat/core/Delivery"
 import * as Journal from "@leat/core/Journal"
 import * as RetryPolicy from "@leat/core/RetryPolicy"
+import * as RecommendationCache from "@leat/recommender/RecommendationCache"
 import * as Recommendations from "@leat/recommender/Recommendations"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
 import * as Recommender from "@leat/recommender/Recommender"
 import type { RecommendRequest } from "@leat/recommender/Recommender"
 import * as RequestEvents from "@leat/recommender/RequestEvents"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -35,6 +38,7 @@ const watched = (
         log.push(`recommend ${request.user_id}`)
         return Effect.andThen(wait, answer(request))
       }),
+    popular: () => Effect.succeed([]),
     recommendMany: (requests) =>
       Effect.suspend(() => {
         calls += 1
@@ -57,7 +61,7 @@ const watched = (
       }
     }))
   ).pipe(Layer.provide(CacheStore.layerMemory()))
-  const layer = Recommendations.layer().pipe(
+  const layer = Recommendations.layer({ fallback: "none" }).pipe(
     Layer.provide([recommender, store]),
     Layer.provideMerge([Journal.layerNone, RequestEvents.layer(RequestEvents.make())])
   )
@@ -94,7 +98,7 @@ describe("the recommendation worker", () => {
       log.length = 0
       const warm = yield* recommendations.process(batchOf(request(1, "d"), request(2, "e", 5), request(2, "f", 6)))
       assert.deepStrictEqual(warm.outcomes.map(servedBy), ["memory 10/20", "memory 20/5", "origin 20/6"])
-      assert.deepStrictEqual(log, ["getMany 3", "recommendMany 2/6", "setMany rec:user:2:top6"])
+      assert.deepStrictEqual(log, ["getMany 3", "recommend 2", "setMany rec:user:2:top6"])
     }).pipe(Effect.provide(layer))
   })
 
@@ -134,7 +138,7 @@ describe("the recommendation worker", () => {
       assert.deepStrictEqual(outcomes.map(servedBy), ["origin 10/20"])
       assert.deepStrictEqual(
         log.filter((line) => line.startsWith("recommend")),
-        ["recommendMany 1/20", "recommend 1"]
+        ["recommend 1", "recommend 1"]
       )
     }).pipe(Effect.provide([layer, RetryPolicy.layer({ attempts: 3 })]))
   })
@@ -179,6 +183,106 @@ describe("Recommendations", () => {
       })
     ).pipe(Effect.provide(layer))
   })
+})
+
+describe("a recommender that is down", () => {
+  const world = (popular: ReadonlyArray<number> | undefined) => {
+    const state = { up: true, popularCalls: 0, error: down }
+    const answer = (request: RecommendRequest) => (state.up ? Exit.succeed([request.user_id]) : Exit.fail(state.error))
+    const recommender = Recommender.make(
+      (request) => Effect.suspend(() => answer(request)),
+      () =>
+        Effect.suspend(() => {
+          state.popularCalls++
+          return popular === undefined
+            ? Exit.fail(down)
+            : answer({ user_id: 0, top_n: 0 }).pipe(Exit.map(() => popular))
+        })
+    )
+    const layer = Recommendations.layer({ ttl: "1 minute", staleFor: "1 hour" }).pipe(
+      Layer.provide([Layer.succeed(Recommender.Recommender, recommender), CacheStore.layerMemory()]),
+      Layer.provideMerge([Journal.layerNone, RequestEvents.layer(RequestEvents.make())])
+    )
+    return { state, layer }
+  }
+
+  it.effect(
+    "is made up for with what is stale, then with the popular films, and never asked for them meanwhile",
+    () => {
+      const { layer, state } = world([3, 1, 2])
+      return Effect.gen(function* () {
+        const { forUser } = yield* Recommendations.Recommendations
+        assert.strictEqual((yield* forUser(1, 2)).source, "origin")
+        assert.strictEqual(state.popularCalls, 1)
+        state.up = false
+        yield* TestClock.adjust("2 minutes")
+        const stale = yield* forUser(1, 2)
+        assert.deepInclude(stale, { source: "stale", recommendations: [1], age: 120_000 })
+        assert.deepInclude(yield* forUser(2, 2), { source: "fallback", recommendations: [3, 1] })
+        assert.strictEqual(state.popularCalls, 1)
+        const { outcomes } = yield* recommendations.process(batchOf(request(1, "a", 2), request(3, "b", 1)))
+        assert.deepStrictEqual(outcomes.map(servedBy), ["stale 1", "fallback 3"])
+        state.up = true
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual([(yield* forUser(1, 2)).source, (yield* forUser(2, 2)).source], ["origin", "origin"])
+        assert.strictEqual(state.popularCalls, 1, "its own copy is still fresh")
+      }).pipe(Effect.provide(layer))
+    }
+  )
+
+  it.effect("fails where nobody knows the popular films", () => {
+    const { layer, state } = world(undefined)
+    return Effect.gen(function* () {
+      const { forUser } = yield* Recommendations.Recommendations
+      yield* forUser(1)
+      state.up = false
+      assert.deepStrictEqual(yield* Effect.exit(forUser(2)), Exit.fail(down))
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("that refuses is not made up for: the fault must be seen", () => {
+    const { layer, state } = world([3, 1, 2])
+    return Effect.gen(function* () {
+      const { forUser } = yield* Recommendations.Recommendations
+      yield* forUser(1)
+      state.up = false
+      state.error = new Recommender.RecommenderError({ reason: "Refused", message: "no", retryable: false })
+      assert.deepStrictEqual(yield* Effect.exit(forUser(2)), Exit.fail(state.error))
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("the settings of the cache", () => {
+  const read = (env: Record<string, string>, defaults: RecommendationCache.Defaults = {}) =>
+    RecommendationCache.config(defaults).parse(ConfigProvider.fromEnv({ env }))
+
+  it.effect("are those of the contract by default", () =>
+    Effect.gen(function* () {
+      const { ttl, ...options } = yield* read({})
+      assert.strictEqual(Duration.toSeconds(ttl ?? 0), 3_600)
+      assert.deepInclude(options, { format: "json", fallback: "popular", memory: undefined, recovery: undefined })
+      const service = yield* read({}, { memoryEntries: 5, longRunning: true })
+      assert.strictEqual(service.memory?.maxEntries, 5)
+      assert.deepStrictEqual(service.recovery, {})
+    })
+  )
+
+  for (const [name, value] of [
+    ["CACHE_TTL", "0"],
+    ["CACHE_FORMAT", "xml"],
+    ["CACHE_STALE", "-1"],
+    ["CACHE_MEMORY_ENTRIES", "many"],
+    ["CACHE_MEMORY_TTL", "1.5"],
+    ["CACHE_REFRESH_AHEAD", "2"],
+    ["FALLBACK", "maybe"]
+  ] as const) {
+    it.effect(`refuse ${name}=${value} by name`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(read({ [name]: value }))
+        assert.include(error.message, name)
+      })
+    )
+  }
 })
 
 describe("RequestEvents", () => {

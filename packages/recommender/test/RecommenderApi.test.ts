@@ -1,5 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, it } from "@effect/vitest"
+import * as Deadline from "@leat/core/Deadline"
 import type * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
@@ -40,6 +41,8 @@ const Parts = Layer.mergeAll(
   Layer.succeed(Recommender.Recommender, {
     model: () => "ease-1",
     recommend,
+    popular: (top_n) =>
+      Effect.map(Deadline.remaining, (left) => [Math.ceil(left / 1_000), ...films(9, top_n)].slice(0, top_n)),
     recommendMany: (asked) => Effect.succeed(asked.map(recommend))
   }),
   Layer.mock(Recommendations.Recommendations, {
@@ -266,9 +269,49 @@ describe("TOP_N_MAX", () => {
   )
 })
 
+describe("the popular films", () => {
+  it.effect("are what the recommender says, and nothing else", () =>
+    Effect.gen(function* () {
+      const client = yield* RecommenderApi.client()
+      const answer = yield* client.internal.popular({ query: { top_n: 3 } })
+      assert.deepStrictEqual(answer, { recommendations: [5, 900, 901], count: 3 })
+      for (const path of [
+        "/internal/popular?top_n=0",
+        "/internal/popular?top_n=x",
+        "/internal/popular?top_n=1&top_n=2"
+      ]) {
+        const refused = yield* get(path)
+        assert.deepStrictEqual([refused.status, faultsOf(refused.body)], [422, ["query.top_n"]], path)
+      }
+    }).pipe(Effect.provide(served()))
+  )
+})
+
+describe("a caller that says how long it waits", () => {
+  const left = (header: string) =>
+    Effect.gen(function* () {
+      const request = HttpClientRequest.get("/internal/popular?top_n=1").pipe(
+        HttpClientRequest.setHeader("x-leat-timeout-ms", header)
+      )
+      const body = yield* Effect.flatMap(HttpClient.execute(request), (response) => response.json)
+      return (body as { readonly recommendations: ReadonlyArray<number> }).recommendations[0]
+    })
+
+  it.effect(
+    "shortens the deadline of its request, never lengthens it, and is not believed when it makes no sense",
+    () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* left("2000"), 2)
+        for (const nonsense of ["60000", "soon", "-1", "1e9", ""])
+          assert.strictEqual(yield* left(nonsense), 5, nonsense)
+      }).pipe(Effect.provide(served()))
+  )
+})
+
 describe("the document", () => {
   it("has all endpoints and every status they answer", () => {
     assert.deepStrictEqual(Object.keys(RecommenderApi.openApi.paths).toSorted(), [
+      "/internal/popular",
       "/internal/recommend",
       "/internal/recommend/{user_id}",
       "/recommend/cached/{user_id}",

@@ -129,6 +129,7 @@ const handler = <R>(
     if (faults.length > 0) return Answer.undecodable(faults)
     return yield* worker.process(batch, { codec }).pipe(
       Deadline.within(options.timeout ?? "10 seconds"),
+      Deadline.within(Deadline.fromHeader(request.headers[Deadline.header]) ?? Infinity),
       Effect.flatMap((result) => Answer.of(worker.name, message.mode, result, readings, options.statusOf)),
       Effect.catchTag("JournalError", Answer.journalFailed)
     )

@@ -199,7 +199,7 @@ describe("the deadline", () => {
       const layer = (millis: number) => Resilience.make({ name: "it", attemptTimeout: millis })
       const [outer, middle, inner] = [yield* layer(1_000), yield* layer(2_000), yield* layer(300)]
       const note = Effect.map(Deadline.remaining, (left) => void seen.push(left))
-      const deepest = inner.protect((_: number) => Effect.andThen(note, Effect.sleep(10_000)))
+      const deepest = inner.protect(() => Effect.andThen(note, Effect.sleep(10_000)))
       const between = middle.protect((n: number) => Effect.andThen(Effect.andThen(note, Effect.sleep(800)), deepest(n)))
       const top = outer.protect((n: number) => Effect.andThen(note, between(n)))
       const fiber = yield* Effect.forkChild(result(Deadline.within("5 seconds")(top(0))))

@@ -43,6 +43,8 @@ export interface Engine {
   readonly items: number
   /** The ids of the user's best `topN` unseen items, best first; fewer, when fewer are left. */
   readonly recommend: (userId: number, topN: number) => ReadonlyArray<number>
+  /** The ids of the `topN` items that most users like, best first: what a user without a history gets. */
+  readonly popular: (topN: number) => ReadonlyArray<number>
   /** Why an item is where it is: the terms of its score. `None` for an unknown item. */
   readonly explain: (userId: number, itemId: number) => Option.Option<Scorer.Explanation>
   /** What is known of an item. */
@@ -103,6 +105,7 @@ export const make = ({ historyCap = 500, model, movies = [], ratings }: Options)
       const { liked, seen } = pastOf(userId)
       return scorer.top(liked, seen, topN)
     },
+    popular: (topN) => scorer.top([], [], topN),
     explain: (userId, itemId) =>
       Option.map(Option.fromUndefinedOr(places.get(itemId)), (item) => scorer.explain(pastOf(userId).liked, item)),
     movie: (itemId) => Option.fromUndefinedOr(byId.get(itemId)),

@@ -32,7 +32,8 @@ export const make = (engine: Engine.Engine): Recommender["Service"] => {
   return {
     model: () => engine.version,
     recommend: (request) => Effect.sync(() => rank(request)),
-    recommendMany: (requests) => Effect.sync(() => requests.map((request) => Exit.succeed(rank(request))))
+    recommendMany: (requests) => Effect.sync(() => requests.map((request) => Exit.succeed(rank(request)))),
+    popular: (top_n) => Effect.sync(() => engine.popular(top_n))
   }
 }
 

@@ -4,15 +4,25 @@
  * **Promises**
  *
  * - A request is tried up to `attempts` times with full jitter, only after a transient failure, honouring `Retry-After`, and
- *   never past core's `Deadline`. The two endpoints only read, so a second try is safe.
+ *   never past core's `Deadline`. All endpoints only read, so a second try is safe. What is tried again comes out of one
+ *   budget, so an outage costs the service at most a fifth more requests, soon none.
+ * - So many calls at once and so many waiting (a batch is one call); one more fails at once. After failures in a row the
+ *   service isn't called for a while. Both are `Unavailable`, and retryable.
  * - An answer is bounded in size and checked; one that breaks the contract is `BadAnswer`, not retried.
  * - Many users go through the batch endpoint in chunks; a chunk that fails fails its own items alone, and one that was
  *   refused or answered with 500 is asked for once more, one user at a time, so that only the offender fails. A service
  *   without that endpoint (404, 405, 501) is asked one user at a time, and asked for the endpoint again after five minutes.
+ * - Each request says how long it waits (`x-leat-timeout-ms`), so that the service doesn't work for nobody.
  *
  * @since 0.1.0
  */
 import * as Deadline from "@leat/core/Deadline"
+import * as Resilience from "@leat/core/Resilience"
+import type * as Bulkhead from "@leat/core/resilience/Bulkhead"
+import * as Failure from "@leat/core/resilience/Failure"
+import * as Hedge from "@leat/core/resilience/Hedge"
+import { ResilienceError } from "@leat/core/resilience/ResilienceError"
+import * as RetryBudget from "@leat/core/RetryBudget"
 import * as RetryPolicy from "@leat/core/RetryPolicy"
 import * as Array from "effect/Array"
 import * as Clock from "effect/Clock"
@@ -23,6 +33,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import Pool from "undici/lib/dispatcher/pool.js"
 
 import * as Recommender from "../Recommender.ts"
@@ -47,9 +58,17 @@ export interface Options {
   readonly attemptTimeout?: Duration.Input | undefined
   /** Default: 3 attempts, base 50 ms, cap 2 s. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /** What tries beyond the first may cost. Default: one of 100 tokens. */
+  readonly budget?: RetryBudget.RetryBudget | undefined
+  /** Calls at once and waiting; a batch is one. Default 64 and 256. */
+  readonly bulkhead?: Bulkhead.Options | undefined
+  /** When calls stop. Default: after 5 failures in a row, for 1 s, twice as long each time up to 30 s. */
+  readonly breaker?: Resilience.Options["breaker"]
+  /** Asks a second time for one user when the answer is late. Default: not. */
+  readonly hedge?: Hedge.Options | undefined
   /** Users a call of the batch endpoint asks for. Default 100. */
   readonly batchSize?: number | undefined
-  /** How long a missing batch endpoint is believed to be missing. Default 5 minutes. */
+  /** How long a missing endpoint, for batches or the popular list, is believed to be missing. Default 5 minutes. */
   readonly probeBatchAfter?: Duration.Input | undefined
   /** Largest answer in bytes. Default 1 MiB. */
   readonly maxBytes?: number | undefined
@@ -64,7 +83,7 @@ export interface Options {
 export const layer = (options: Options): Layer.Layer<Recommender.Recommender> =>
   Layer.effect(
     Recommender.Recommender,
-    Effect.map(connect(options), (pool) => make(pool, settingsOf(options)))
+    Effect.flatMap(connect(options), (pool) => make(pool, options))
   )
 
 /**
@@ -115,6 +134,8 @@ export const endpoint: Config.Config<URL> = Config.all({
 
 interface Settings {
   readonly prefix: string
+  readonly budget: RetryBudget.RetryBudget
+  readonly hedge: Hedge.Hedge | undefined
   readonly attemptTimeout: number
   readonly retry: RetryPolicy.RetryPolicy
   readonly batchSize: number
@@ -127,6 +148,8 @@ const settingsOf = (options: Options): Settings => ({
   prefix: new URL(options.endpoint).pathname.replace(/\/+$/, ""),
   attemptTimeout: Duration.toMillis(options.attemptTimeout ?? "2 seconds"),
   retry: options.retry ?? RetryPolicy.make(),
+  budget: options.budget ?? RetryBudget.make(),
+  hedge: options.hedge && Hedge.makeUnsafe(options.hedge),
   batchSize: options.batchSize ?? 100,
   connections: options.connections ?? 100,
   probeBatchAfter: Duration.toMillis(options.probeBatchAfter ?? "5 minutes"),
@@ -150,19 +173,56 @@ const connect = (options: Options) =>
     (pool) => Effect.promise(() => pool.destroy())
   )
 
-const make = (pool: Pool, settings: Settings): Recommender.Recommender["Service"] => {
-  const state: State = { model: undefined, batchMissingUntil: 0 }
-  const client = { pool, settings, state }
+const make = Effect.fnUntraced(function* (
+  pool: Pool,
+  options: Options
+): Effect.fn.Return<Recommender.Recommender["Service"], never, Scope.Scope> {
+  const state: State = { model: undefined, batchMissingUntil: 0, popularMissingUntil: 0 }
+  const client = { pool, settings: settingsOf(options), state }
+  // Retries, hedges and the time of a try are inside, around each exchange; these stand around a call or a whole batch.
+  const { protect } = yield* Resilience.make({
+    name: "the recommender",
+    bulkhead: options.bulkhead ?? { permits: 64, maxQueue: 256 },
+    breaker: options.breaker ?? { opens: { consecutive: 5 } }
+  })
+  const recommend = protect((asked: Recommender.RecommendRequest) => single(client, asked))
+  const recommendMany = protect((asked: ReadonlyArray<Recommender.RecommendRequest>) =>
+    Effect.flatMap(many(client, asked), AllFailed.unlessSome)
+  )
   return {
     model: () => state.model,
-    recommend: (asked) => Effect.mapError(single(client, asked), toError),
-    recommendMany: (asked) => many(client, asked)
+    recommend: (asked) => Effect.mapError(recommend(asked), toError),
+    recommendMany: (asked) =>
+      Effect.catch(recommendMany(asked), (failed) => {
+        if (failed instanceof AllFailed) return Effect.succeed(failed.answers)
+        const exit = Exit.fail(toError(failed))
+        return Effect.succeed(asked.map(() => exit))
+      }),
+    popular: (top_n) => Effect.mapError(popular(client, top_n), toError)
+  }
+})
+
+/** No user of a batch has an answer, for want of a service that is well: to the breaker that is a failed call. */
+class AllFailed {
+  readonly retryable = true
+  readonly answers: Answers
+
+  constructor(answers: Answers) {
+    this.answers = answers
+  }
+
+  static unlessSome(answers: Answers): Effect.Effect<Answers, AllFailed> {
+    const failed = answers.length > 0 && answers.every((one) => Failure.isTrouble(Failure.ofExit(one) ?? fine))
+    return failed ? Effect.fail(new AllFailed(answers)) : Effect.succeed(answers)
   }
 }
+
+const fine: Failure.Failure = { _tag: "Terminal" }
 
 interface State {
   model: string | undefined
   batchMissingUntil: number
+  popularMissingUntil: number
 }
 
 interface Client {
@@ -171,13 +231,20 @@ interface Client {
   readonly state: State
 }
 
-const toError = (failure: Verdict.Failure): Recommender.RecommenderError =>
+const toError = (failure: Verdict.Failure | ResilienceError): Recommender.RecommenderError =>
   new Recommender.RecommenderError({
-    reason: failure.reason,
+    reason: failure instanceof ResilienceError ? refusals[failure.reason] : failure.reason,
     message: failure.message,
     retryable: failure.retryable,
     ...(failure.retryAfter === undefined ? {} : { retryAfter: failure.retryAfter })
   })
+
+const refusals: { readonly [reason in ResilienceError["reason"]]: Recommender.RecommenderError["reason"] } = {
+  BulkheadFull: "Unavailable",
+  CircuitOpen: "Unavailable",
+  AttemptTimeout: "Timeout",
+  DeadlineExceeded: "Timeout"
+}
 
 interface Question<A> extends Pick<Exchange.Request, "method" | "path" | "body"> {
   readonly read: (value: unknown) => A | Verdict.Failure
@@ -194,7 +261,8 @@ const ask = <A extends ReadonlyArray<unknown>>(
   { isFinal, read, retry, tried, ...request }: Question<A>
 ): Effect.Effect<A, Verdict.Failure> => {
   let first = tried
-  return RetryPolicy.retry(retry ?? client.settings.retry, () => {
+  const { budget } = client.settings
+  const attempt = () => {
     const known = first
     first = undefined
     if (known !== undefined) return known
@@ -207,7 +275,10 @@ const ask = <A extends ReadonlyArray<unknown>>(
         (reply) => settle(client, reply, now, read)
       )
     }).pipe(Effect.mapError((failure) => (isFinal?.(failure) ? { ...failure, retryable: false } : failure)))
-  })
+  }
+  const hedged = request.method === "GET" ? client.settings.hedge?.protect(attempt) : undefined
+  const once = hedged === undefined ? attempt : () => hedged(undefined)
+  return RetryPolicy.retry(retry ?? client.settings.retry, once, { budget })
 }
 
 const settle = <A extends ReadonlyArray<unknown>>(
@@ -235,6 +306,26 @@ const single = (
     retry,
     tried
   })
+
+/** Only a service of ours has this endpoint; another one says so, and isn't asked again for a while. */
+const popular = (client: Client, top_n: number): Effect.Effect<Recommender.Ranking, Verdict.Failure> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    if (now < client.state.popularMissingUntil) return Exit.fail(noPopular)
+    const path = `/internal/popular?top_n=${top_n}`
+    return Effect.catch(
+      ask(client, { method: "GET", path, read: (value) => Verdict.popular(value, top_n) }),
+      (failure) => {
+        if (!isMissing(failure)) return Exit.fail(failure)
+        client.state.popularMissingUntil = now + client.settings.probeBatchAfter
+        return Exit.fail(noPopular)
+      }
+    )
+  })
+
+const noPopular = Verdict.failure("Refused", "the service has no list of popular films")
+
+/** The endpoint is not there. */
+const isMissing = ({ status }: Verdict.Failure): boolean => status === 404 || status === 405 || status === 501
 
 type Answers = ReadonlyArray<Exit.Exit<Recommender.Ranking, Recommender.RecommenderError>>
 
@@ -324,7 +415,7 @@ const batchFailed = (
   asked: ReadonlyArray<Recommender.RecommendRequest>,
   failure: Verdict.Failure
 ): Effect.Effect<Answers> => {
-  if (failure.status === 404 || failure.status === 405 || failure.status === 501) {
+  if (isMissing(failure)) {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       client.state.batchMissingUntil = now + client.settings.probeBatchAfter
       return singles(client, asked)

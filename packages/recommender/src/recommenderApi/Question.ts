@@ -59,6 +59,17 @@ export const single = (user: unknown, top: unknown, limits: Limits): Recommender
 }
 
 /**
+ * Reads `?top_n=` alone.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const top = (text: unknown, limits: Limits): number | Faults => {
+  const top_n = text === undefined ? limits.topNDefault : typeof text === "string" ? integer(text) : Number.NaN
+  return isTopN(top_n, limits) ? top_n : new Faults([{ path: ["query", "top_n"], message: topFault(limits) }])
+}
+
+/**
  * Reads the `user_id` of a path.
  *
  * @category decoding

@@ -38,7 +38,7 @@ export interface Parts {
 }
 
 type Response = HttpServerResponse.HttpServerResponse
-type Asked = HttpRouter.RouteContext | HttpServerRequest.ParsedSearchParams
+type Asked = HttpRouter.RouteContext | HttpServerRequest.ParsedSearchParams | HttpServerRequest.HttpServerRequest
 
 /**
  * `GET /internal/recommend/{user_id}?top_n=`: nothing but the recommender.
@@ -81,12 +81,42 @@ export const batch = (
     if (!Question.isJson(request.headers["content-type"])) return Answer.unsupported
     const asked = Question.many(Question.parsed(yield* request.text), parts.limits)
     if (asked instanceof Question.Faults) return Answer.invalid(asked)
-    const exits = yield* Deadline.within(parts.timeout)(parts.recommender.recommendMany(asked))
+    const exits = yield* Deadline.within(patience(request, Duration.toMillis(parts.timeout)))(
+      parts.recommender.recommendMany(asked)
+    )
     const failure = exits.find(Exit.isFailure)
     return failure === undefined
       ? results(asked, exits, parts.recommender.model())
       : yield* answered(Effect.failCause(failure.cause))
   })
+
+/**
+ * `GET /internal/popular?top_n=`: what a stranger is recommended.
+ *
+ * @category handlers
+ * @since 0.1.0
+ */
+export const popular = (
+  parts: Parts
+): Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest | HttpServerRequest.ParsedSearchParams> =>
+  Effect.gen(function* () {
+    const query = yield* HttpServerRequest.ParsedSearchParams
+    const top_n = Question.top(query["top_n"], parts.limits)
+    if (top_n instanceof Question.Faults) return Answer.invalid(top_n)
+    const within = patience(yield* HttpServerRequest.HttpServerRequest, Duration.toMillis(parts.timeout))
+    const { model, popular } = parts.recommender
+    return yield* answered(
+      Effect.map(Deadline.within(within)(popular(top_n)), (recommendations) =>
+        Answer.internal({ recommendations, count: recommendations.length }, model())
+      )
+    )
+  })
+
+/** The milliseconds that a caller waits, where it says so and that is less than our own. */
+const patience = ({ headers }: HttpServerRequest.HttpServerRequest, own: number): number => {
+  const said = headers[Deadline.header]
+  return said === undefined ? own : Math.min(own, Deadline.fromHeader(said) ?? own)
+}
 
 const single = (
   parts: Parts,
@@ -102,8 +132,9 @@ const single = (
     const asked = Question.single(params["user_id"], query["top_n"], parts.limits)
     if (asked instanceof Question.Faults) return Effect.succeed(Answer.invalid(asked))
     const clock = fiber.getRef(Clock.Clock)
+    const within = patience(Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest), timeout)
     return answered(
-      Effect.provideService(answer(asked, clock), Deadline.Deadline, clock.currentTimeMillisUnsafe() + timeout)
+      Effect.provideService(answer(asked, clock), Deadline.Deadline, clock.currentTimeMillisUnsafe() + within)
     )
   })
 }

@@ -21,6 +21,11 @@ const UserId = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 70 }))
 const ItemId = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 120 }))
 
 describe("the engine", () => {
+  it("gives a stranger the films that most people like", () => {
+    assert.deepStrictEqual(engine().popular(10), engine().recommend(999_999, 10))
+    assert.strictEqual(engine().popular(10).length, 10)
+  })
+
   it.prop(
     "never recommends a film the user has seen, rated or recorded, nor one twice",
     {

@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders } from "node:http"
  *
  * @since 0.1.0
  */
+import * as Deadline from "@leat/core/Deadline"
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
 import type Pool from "undici/lib/dispatcher/pool.js"
@@ -48,8 +49,8 @@ export const send = (pool: Pool, request: Request): Effect.Effect<Verdict.Reply,
     })
   })
 
-const get = { accept: "application/json" }
-const post = { ...get, "content-type": "application/json" }
+const json = "application/json"
+const post = ["accept", json, "content-type", json]
 
 /**
  * One request in flight. Calls `done` once, unless it was aborted.
@@ -72,9 +73,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.done = done
   }
 
-  begin(pool: Pool, { body, method, path }: Pick<Request, "method" | "path" | "body">): void {
-    // Both endpoints only read, so all are idempotent.
-    const options = { method, path, headers: body === undefined ? get : post, body: body ?? null, idempotent: true }
+  begin(pool: Pool, { body, method, path, timeout }: Omit<Request, "maxBytes">): void {
+    const waits = String(Math.max(1, Math.floor(timeout)))
+    const headers = body === undefined ? ["accept", json, Deadline.header, waits] : [...post, Deadline.header, waits]
+    // All endpoints only read, so all are idempotent.
+    const options = { method, path, headers, body: body ?? null, idempotent: true }
     try {
       pool.dispatch(options, this)
     } catch (error) {

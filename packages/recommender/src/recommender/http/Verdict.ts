@@ -122,10 +122,22 @@ export const ranking = (value: unknown, asked: Recommender.RecommendRequest): Re
   if (!isObject(value)) return bad("no JSON object")
   const user_id = value["user_id"]
   if (user_id !== undefined && user_id !== asked.user_id) return bad("of another user")
-  const found = value["recommendations"]
-  if (!isRanking(found)) return bad("`recommendations` is no list of integers")
-  return found.length > asked.top_n ? bad(`${found.length} films where ${asked.top_n} were asked for`) : found
+  return rankingOf(value["recommendations"], asked.top_n)
 }
+
+const rankingOf = (found: unknown, top_n: number): Recommender.Ranking | Failure => {
+  if (!isRanking(found)) return bad("`recommendations` is no list of integers")
+  return found.length > top_n ? bad(`${found.length} films where ${top_n} were asked for`) : found
+}
+
+/**
+ * Reads the list of popular films: at most `top_n` integers.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const popular = (value: unknown, top_n: number): Recommender.Ranking | Failure =>
+  rankingOf(isObject(value) ? value["recommendations"] : undefined, top_n)
 
 /**
  * Reads the answer to a batch: one ranking or failure a request, or one failure for them all.

@@ -100,7 +100,8 @@ class Wave {
     })
     this.exchanges.push(exchange)
     this.dueAt.push(Math.min(now + this.limits.timeout, this.endsAt))
-    if (now < this.endsAt) exchange.begin(this.pool, { method: "GET", path: this.paths[place] ?? "/" })
+    const timeout = Math.min(this.limits.timeout, this.endsAt - now)
+    if (timeout > 0) exchange.begin(this.pool, { method: "GET", path: this.paths[place] ?? "/", timeout })
     else {
       exchange.abort()
       this.answered++
