@@ -16,18 +16,38 @@ import { temporaryDir } from "./servers/temporary-dir.ts"
 /** A running server. */
 export type RedisServer = Server
 
+interface StartOptions {
+  readonly port?: number
+  readonly flags?: ReadonlyArray<string>
+  /** A configuration file. */
+  readonly file?: string
+}
+
 export const RedisServer = {
-  /** Starts a server and waits until it answers. `port`: a free one by default; give the old one to restart in place. */
-  async start({ port }: { readonly port?: number } = {}): Promise<RedisServer> {
+  /**
+   * Starts a server and waits until it answers. `port`: a free one by default; give the old one to restart in place. `flags`
+   * are its own, as `["--maxmemory", "1mb"]`; they need a server that is installed, not one in a container.
+   */
+  async start(options: StartOptions = {}): Promise<RedisServer> {
+    const { file, flags: own = [], port } = options
+    const flags = file === undefined ? own : [file, ...own]
     const source = ensureRedisServer()
     const chosen = port ?? (await freePort())
-    return answering(source.kind === "program" ? startProgram(source, chosen) : startImage(source, chosen))
+    if (source.kind === "program") return answering(startProgram(source, chosen, flags))
+    if (flags.length > 0) throw new Error("a server with flags needs redis-server or valkey-server on this machine")
+    return answering(startImage(source, chosen))
   }
 }
 
-const startProgram = ({ command, env }: RedisProgram, port: number): Starting<RedisServer> => {
+const startProgram = (
+  { command, env }: RedisProgram,
+  port: number,
+  own: ReadonlyArray<string>
+): Starting<RedisServer> => {
   const dir = temporaryDir("leat-redis-")
-  const flags = ["--port", String(port), "--bind", host, "--save", "", "--appendonly", "no", "--dir", dir.path]
+  const common = ["--port", String(port), "--bind", host, "--save", "", "--appendonly", "no", "--dir", dir.path]
+  // A configuration file comes first.
+  const flags = own[0]?.startsWith("--") === false ? [own[0], ...common, ...own.slice(1)] : [...common, ...own]
   const { pid, ended, stop, kill, freeze, thaw } = startFamily(command, flags, { env })
   const server: RedisServer = {
     host,
@@ -49,6 +69,14 @@ const startImage = ({ image }: ServerImage, port: number): Starting<RedisServer>
 /** Whether it says who it is: on a port that is taken, another one would answer a PING. */
 const says = async (sign: string, port: number): Promise<boolean> =>
   (await firstReply(port, "INFO server\r\n")).includes(sign)
+
+/** Tells a server something in one line, and gives its first reply as it came. Throws what it refuses. */
+export const tell = async (port: number, ...words: ReadonlyArray<string | number>): Promise<string> => {
+  const reply = await firstReply(port, `${words.join(" ")}\r\n`)
+  if (reply === "" || reply.startsWith("-"))
+    throw new Error(`${words.join(" ")}: ${reply === "" ? "no answer" : reply}`)
+  return reply
+}
 
 /** What comes back first, or nothing when nobody answers. */
 const firstReply = (port: number, command: string): Promise<string> =>

@@ -1,6 +1,3 @@
-import { createServer, connect } from "node:net"
-import type { AddressInfo, Socket } from "node:net"
-
 import { assert, describe, it } from "@effect/vitest"
 import type * as CacheStore from "@leat/core/CacheStore"
 import * as Effect from "effect/Effect"
@@ -10,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import { Redis } from "ioredis"
 
 import { RedisServer } from "../../../scripts/redis-server.ts"
+import { RedisWire } from "../../../scripts/redis-wire.ts"
 import * as RedisStore from "../src/RedisStore.ts"
 
 /** The longest a batch may take, and what a loaded test machine adds to it. */
@@ -183,44 +181,22 @@ describe("a Redis that is frozen", () => {
   )
 })
 
-/** Lies between a client and Redis, and can be told to delay replies or to swallow everything without hanging up. */
-const wire = Effect.fnUntraced(function* (port: number) {
-  const state = { delay: 0, blackHole: false }
-  const sockets = new Set<Socket>()
-  const proxy = createServer((client) => {
-    const upstream = connect(port, "127.0.0.1")
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on("error", () => {})
-    }
-    // A connection that was swallowed stays so: a half-open one never recovers.
-    let swallowed = false
-    client.on("data", (data) => {
-      swallowed ||= state.blackHole
-      if (!swallowed) upstream.write(data)
-    })
-    upstream.on("data", (data) => setTimeout(() => void (swallowed || client.write(data)), state.delay))
-  })
-  yield* Effect.promise(() => new Promise<void>((resolve) => void proxy.listen(0, "127.0.0.1", resolve)))
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const socket of sockets) socket.destroy()
-      proxy.close()
-    })
+const wire = (port: number) =>
+  Effect.acquireRelease(
+    Effect.promise(() => RedisWire.start(port)),
+    (started) => Effect.promise(() => started.stop())
   )
-  return { state, port: (proxy.address() as AddressInfo).port }
-})
 
 describe("a connection that is open on our side alone", () => {
   it.live("is given up and replaced", () =>
     Effect.gen(function* () {
       const { host, port } = yield* server
-      const { port: ours, state } = yield* wire(port)
-      const store = yield* RedisStore.make(optionsOf({ host, port: ours }))
+      const between = yield* wire(port)
+      const store = yield* RedisStore.make(optionsOf({ host, port: between.port }))
       yield* write(store)
-      state.blackHole = true
+      between.blackHole = true
       within((yield* read(store)).took, timeout + slack)
-      state.blackHole = false
+      between.blackHole = false
       within(yield* recovered(store), 4 * timeout + 2 * slack)
     }).pipe(Effect.scoped)
   )
@@ -230,10 +206,10 @@ describe("a Redis that is slower than the time of a batch", () => {
   it.live("costs three reads their time, then none, until a PING is answered in time", () =>
     Effect.gen(function* () {
       const { host, port } = yield* server
-      const { port: ours, state } = yield* wire(port)
-      const store = yield* RedisStore.make(optionsOf({ host, port: ours }))
+      const between = yield* wire(port)
+      const store = yield* RedisStore.make(optionsOf({ host, port: between.port }))
       yield* write(store)
-      state.delay = 200
+      between.delay = 200
       let slow = 0
       const end = performance.now() + 1_500
       while (performance.now() < end) {
@@ -244,7 +220,7 @@ describe("a Redis that is slower than the time of a batch", () => {
         yield* Effect.sleep("5 millis")
       }
       assert.isAtMost(slow, 3)
-      state.delay = 0
+      between.delay = 0
       within(yield* recovered(store), 4_000)
     }).pipe(Effect.scoped)
   )

@@ -5,6 +5,7 @@ import * as CacheStore from "@leat/core/CacheStore"
 import * as Deadline from "@leat/core/Deadline"
 import * as CacheStoreSuite from "@leat/core/testing/CacheStoreSuite"
 import * as CacheSuite from "@leat/core/testing/CacheSuite"
+import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -41,7 +42,7 @@ describe("the values under the contract's keys", () => {
       const other = yield* stranger
       const key = yield* freshKey
       const cache = yield* lists
-      yield* cache.putMany([{ key, value: [1, 2, 3], loadedAt: 1 }])
+      yield* cache.putMany([{ key, value: [1, 2, 3], loadedAt: yield* Clock.currentTimeMillis }])
       assert.strictEqual(yield* Effect.promise(() => other.get(key)), "[1,2,3]")
       const ttl = yield* Effect.promise(() => other.pttl(key))
       assert.isTrue(ttl > 3_200_000 && ttl <= 3_600_000, `${ttl}`)

@@ -57,6 +57,8 @@ export class Batch<K, A, E> {
   /** Whether the store can't be asked, and needn't be written to. */
   readonly storeDown: boolean
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** Who wants it stopped before its fiber is known: what it starts may wake others before it returns. */
+  readonly stopping: Array<(fiber: Fiber.Fiber<unknown, unknown>) => void> = []
   /** Goes on when nobody waits. */
   background: boolean
 
@@ -64,6 +66,18 @@ export class Batch<K, A, E> {
     this.began = began
     this.storeDown = storeDown
     this.background = background
+  }
+
+  /** Ends when it has ended. */
+  get stop(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const stop = (fiber: Fiber.Fiber<unknown, unknown>): void => {
+        fiber.addObserver(() => resume(Effect.void))
+        fiber.interruptUnsafe()
+      }
+      if (this.fiber === undefined) this.stopping.push(stop)
+      else stop(this.fiber)
+    })
   }
 
   get isWanted(): boolean {
@@ -134,6 +148,7 @@ export class Loads<K, A, E, R> {
     batch.fiber = fiber
     if (batch.background) this.goOn(batch)
     fiber.addObserver((exit) => this.loaded(batch, exit))
+    for (const stop of batch.stopping) stop(fiber)
   }
 
   ask(keys: ReadonlyArray<K>): Effect.Effect<ReadonlyArray<Exit.Exit<A, E>>, E, R> {
@@ -250,16 +265,9 @@ export class Loads<K, A, E, R> {
     if (load === undefined || !load.waiting.delete(waiting) || load.batch.isWanted) return Effect.void
     // First out of the map: who comes while it is being stopped must not join it.
     this.end(load.batch)
-    const { fiber } = load.batch
-    return fiber === undefined ? Effect.void : stop(fiber)
+    return load.batch.stop
   }
 }
-
-const stop = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    fiber.addObserver(() => resume(Effect.void))
-    fiber.interruptUnsafe()
-  })
 
 const untimed = <R>(context: Context.Context<R>): Context.Context<R> => Context.add(context, Deadline, Infinity)
 

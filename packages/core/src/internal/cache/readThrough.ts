@@ -348,8 +348,11 @@ export class ReadThrough<K, A, E, R> {
     const { fallback } = this.policy
     if (fallback === undefined) return this.land(flight, Exit.failCause(cause))
     const found = Effect.suspend(() => fallback(flight.key, cause))
-    flight.fallback = Effect.runForkWith(flight.context)(found)
-    flight.fallback.addObserver((exit) => {
+    const fiber = Effect.runForkWith(flight.context)(found)
+    flight.fallback = fiber
+    // Who waited may have gone while it began.
+    if (flight.landed) return fiber.interruptUnsafe()
+    fiber.addObserver((exit) => {
       const value = Exit.isSuccess(exit) ? (exit.value as A | undefined) : undefined
       if (value === undefined) return this.land(flight, Exit.failCause(cause))
       if (source === "fallback") this.tally.hits.fallback++
