@@ -114,4 +114,4 @@ const idOf = async (port: number): Promise<string> => (await tell(port, "CLUSTER
 const keysIn = async (port: number, slot: number): Promise<ReadonlyArray<string>> =>
   (await tell(port, "CLUSTER", "GETKEYSINSLOT", slot, 1_000))
     .split("\r\n")
-    .filter((_, line) => line > 0 && line % 2 === 0 && line > 1)
+    .filter((_, line) => line > 1 && line % 2 === 0)

@@ -1,11 +1,11 @@
 /**
- * The cache store on Redis.
+ * The cache store on Redis: one server, a primary that sentinels watch, or a cluster.
  *
- * **Guarantees.** A batch is one command, and never takes longer than `timeout`. A Redis that is not there, hangs or
- * refuses us is an error of the store within that time, and without any delay once it is known to be down; commands are
- * not kept for later, so nothing is replayed when it is back, and it is back by itself. Building the layer never fails
- * and waits at most 300 ms. Values stand under their own keys as plain strings that other programs may read and write;
- * fences stand under keys of their own.
+ * **Guarantees.** A batch is one command (in a cluster one write to each node), and never takes longer than `timeout`. A Redis
+ * that is not there, hangs or refuses us is an error of the store within that time, and without any delay once it is known to
+ * be down; commands are not kept for later, so nothing is replayed when it is back, and it is back by itself. In a cluster a
+ * node that is down costs its own keys alone. Building the layer never fails and waits at most 300 ms. Values stand under
+ * their own keys as plain strings that other programs may read and write; fences stand under keys of their own.
  *
  * **Gotchas.** An invalidation is compared with the start of a load, so the clocks of the machines that write should
  * agree to within a few milliseconds.
@@ -13,21 +13,22 @@
  * @since 0.1.0
  */
 import * as CacheStore from "@leat/core/CacheStore"
-import * as Deadline from "@leat/core/Deadline"
-import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Command } from "ioredis"
 
-import { Connection } from "./internal/connection.ts"
-import type { Change, Surroundings } from "./internal/connection.ts"
-import { CommandEncoder, EncodedCommand } from "./internal/encodedCommand.ts"
+import { Cluster } from "./internal/cluster/cluster.ts"
+import * as clusterStore from "./internal/cluster/store.ts"
+import type { Connection } from "./internal/connection.ts"
 import * as FencedWrite from "./internal/fencedWrite.ts"
+import { readCommand } from "./internal/read.ts"
+import * as wires from "./internal/wires.ts"
+import { within } from "./internal/within.ts"
+import type { Within } from "./internal/within.ts"
 import * as RedisConfig from "./RedisConfig.ts"
 
 /**
@@ -37,6 +38,10 @@ import * as RedisConfig from "./RedisConfig.ts"
  * @since 0.1.0
  */
 export interface Options {
+  /** One server; a cluster, of which the endpoints are some nodes; or a primary that sentinels know. Default `standalone`. */
+  readonly mode?: "standalone" | "cluster" | "sentinel" | undefined
+  /** Of the server, of nodes of the cluster, or of sentinels. Default: {@link host} and {@link port}. */
+  readonly endpoints?: ReadonlyArray<{ readonly host: string; readonly port: number }> | undefined
   /** Default `127.0.0.1`. */
   readonly host?: string | undefined
   /** Default 6379. */
@@ -45,14 +50,49 @@ export interface Options {
   readonly password?: Redacted.Redacted | undefined
   /** Default 0. */
   readonly database?: number | undefined
-  /** Whether to speak TLS, with a certificate valid for `host`. Default false. */
+  /** Whether to speak TLS, with a certificate valid for the host. Default false. */
   readonly tls?: boolean | undefined
-  /** Longest a batch may take. Default 100 ms; a nearer {@link Deadline.Deadline} shortens it. */
+  /** The certificates of authorities to trust, as PEM. Default: the system's. */
+  readonly ca?: string | undefined
+  /** What the sentinels call the primary, and who one must be to ask them. */
+  readonly sentinel?:
+    | {
+        readonly master: string
+        readonly username?: string | undefined
+        readonly password?: Redacted.Redacted | undefined
+      }
+    | undefined
+  /** Authenticates {@link username} at ElastiCache with tokens of IAM instead of a password. */
+  readonly iam?: Iam | undefined
+  /** Longest a batch may take. Default 100 ms; a nearer deadline shortens it. */
   readonly timeout?: Duration.Input | undefined
 }
 
 /**
- * A store on its own connection, which ends with the scope.
+ * An ElastiCache with IAM authentication. It needs the packages `@smithy/signature-v4` and, unless credentials are given,
+ * `@aws-sdk/credential-provider-node`, which are loaded for it alone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Iam {
+  /** The name of the replication group or of the serverless cache. */
+  readonly cacheName: string
+  readonly region: string
+  /** Default false. */
+  readonly serverless?: boolean | undefined
+  /** Default: those of the environment, as every AWS SDK finds them. */
+  readonly credentials?:
+    | (() => Promise<{
+        readonly accessKeyId: string
+        readonly secretAccessKey: string
+        readonly sessionToken?: string | undefined
+      }>)
+    | undefined
+}
+
+/**
+ * A store on connections of its own, which end with the scope.
  *
  * @category constructors
  * @since 0.1.0
@@ -60,24 +100,23 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<CacheStore.CacheStore["Service"], never, Scope.Scope> {
-  const timeout = Duration.toMillis(options.timeout ?? 100)
-  const random = yield* Random.Random
-  const redis = clientOptions(options, timeout, () => random.nextDoubleUnsafe())
-  const log = Effect.runForkWith(yield* Effect.context())
+  const { connect, settings } = yield* wires.make(options)
+  const { timeout } = settings
+  if (settings.mode === "cluster") {
+    const seeds = settings.endpoints
+    const cluster = yield* Effect.acquireRelease(
+      Effect.sync(() => new Cluster({ seeds, timeout, connect })),
+      (opened) => opened.close()
+    )
+    yield* cluster.attempted(longestBuild)
+    return clusterStore.storeOn(cluster, within(timeout))
+  }
   const connection = yield* Effect.acquireRelease(
-    Effect.sync(
-      () =>
-        new Connection({
-          redis,
-          timeout,
-          random: () => random.nextDoubleUnsafe(),
-          onChange: (change) => log(logChange(`${redis.host}:${redis.port}`, change))
-        })
-    ),
+    Effect.sync(() => connect()),
     (opened) => opened.close()
   )
   yield* Effect.timeoutOption(connection.attempted.await, longestBuild)
-  return storeOn(connection, timeout)
+  return storeOn(connection, within(timeout))
 })
 
 /**
@@ -103,25 +142,18 @@ export const layerConfig: Layer.Layer<CacheStore.CacheStore, Config.ConfigError>
 /** So short that a Lambda's cold start doesn't suffer from a Redis that is down. */
 const longestBuild = 300
 
-const storeOn = (connection: Connection, timeout: number): CacheStore.CacheStore["Service"] => {
-  const request = (
-    batch: () => ReadonlyArray<Command>
-  ): Effect.Effect<ReadonlyArray<unknown>, CacheStore.CacheStoreError> =>
-    Effect.withFiber((fiber) => {
-      const deadline = fiber.getRef(Deadline.Deadline)
-      if (deadline === Infinity) return connection.request(batch, timeout)
-      const left = deadline - fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-      return left > 0 ? connection.request(batch, Math.min(timeout, left)) : outOfTime
-    })
-
+const storeOn = (connection: Connection, inTime: Within): CacheStore.CacheStore["Service"] => {
   /** A server that was restarted has forgotten its scripts: it gets them whole, once. */
   const run = (
     batch: (naming: FencedWrite.Naming) => ReadonlyArray<Command>
   ): Effect.Effect<void, CacheStore.CacheStoreError> =>
     Effect.asVoid(
       Effect.catch(
-        request(() => batch("EVALSHA")),
-        (error) => (error.message.startsWith("NOSCRIPT") ? request(() => batch("EVAL")) : Effect.fail(error))
+        inTime((millis) => connection.request(() => batch("EVALSHA"), millis)),
+        (error) =>
+          error.message.startsWith("NOSCRIPT")
+            ? inTime((millis) => connection.request(() => batch("EVAL"), millis))
+            : Effect.fail(error)
       )
     )
 
@@ -131,38 +163,25 @@ const storeOn = (connection: Connection, timeout: number): CacheStore.CacheStore
       keys.length === 0
         ? nothing
         : Effect.map(
-            request(() => reads(keys)),
+            inTime((millis) => connection.request(() => reads(keys), millis)),
             valuesOf
           ),
     setMany: (entries) => (entries.length === 0 ? Effect.void : run((naming) => FencedWrite.writes(entries, naming))),
     invalidate: (keys, at) =>
       keys.length === 0 ? Effect.void : run((naming) => FencedWrite.invalidations(keys, at, naming)),
-    ready: (within) => connection.ready(Duration.toMillis(within))
+    ready: (time) => connection.ready(Duration.toMillis(time))
   })
 }
 
 const nothing = Effect.succeed<ReadonlyArray<Uint8Array | undefined>>([])
 
-const outOfTime = Effect.suspend(() =>
-  Effect.fail(new CacheStore.CacheStoreError({ reason: "Timeout", message: "the deadline has passed" }))
-)
-
 const reads = (keys: ReadonlyArray<string>): ReadonlyArray<Command> => {
+  if (keys.length <= FencedWrite.maxKeys) return [readCommand(keys)]
   const commands: Array<Command> = []
   for (let from = 0; from < keys.length; from += FencedWrite.maxKeys) {
-    commands.push(read(keys.length <= FencedWrite.maxKeys ? keys : keys.slice(from, from + FencedWrite.maxKeys)))
+    commands.push(readCommand(keys.slice(from, from + FencedWrite.maxKeys)))
   }
   return commands
-}
-
-/** Without a `replyEncoding` ioredis gives the bytes, not text. */
-const read = (keys: ReadonlyArray<string>): EncodedCommand => {
-  let size = 32
-  for (const key of keys) size += key.length + 24
-  const encoder = new CommandEncoder(1 + keys.length, size)
-  encoder.text("MGET")
-  for (const key of keys) encoder.text(key)
-  return new EncodedCommand("mget", encoder.finish())
 }
 
 const valuesOf = (replies: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array | undefined> => {
@@ -173,40 +192,4 @@ const valuesOf = (replies: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array | u
     for (const value of reply as ReadonlyArray<Uint8Array | null>) values.push(value ?? undefined)
   }
   return values
-}
-
-/**
- * Settings that survive a Redis that refuses, dies, freezes or fails over; each was measured with a real server. ioredis'
- * own would keep commands while offline and make a GET wait for 73 s.
- */
-const clientOptions = (options: Options, timeout: number, random: () => number): Surroundings["redis"] => ({
-  host: options.host ?? "127.0.0.1",
-  port: options.port ?? 6379,
-  db: options.database ?? 0,
-  ...(options.username === undefined ? {} : { username: options.username }),
-  ...(options.password === undefined ? {} : { password: Redacted.value(options.password) }),
-  ...(options.tls === true ? { tls: {} } : {}),
-  lazyConnect: true,
-  connectTimeout: 500,
-  // Armed while a reply is awaited, in a handshake too, where a batch's own time doesn't apply. Longer than the timeouts
-  // that open the breaker, which knows more.
-  socketTimeout: Math.max(300, 4 * timeout),
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
-  maxRetriesPerRequest: 0,
-  maxLoadingRetryTime: 1_000,
-  keepAlive: 10_000,
-  disableClientInfo: true,
-  // At once, for most losses are idle connections cut; then with full jitter, for all clients lost it together.
-  // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-  retryStrategy: (attempt) => (attempt === 1 ? 0 : random() * Math.min(2_000, 50 * 2 ** attempt)),
-  // After a failover the old primary is a replica: the name leads to the new one.
-  reconnectOnError: (error) => (error.message.includes("READONLY") ? 1 : false)
-})
-
-const logChange = (address: string, change: Change): Effect.Effect<void> => {
-  if (change._tag === "Up") return Effect.logInfo(`Redis at ${address} answers again`)
-  const { reason, message } = change.error
-  const text = `Redis at ${address} is no cache for now (${reason}: ${message}); it comes back by itself`
-  return reason === "Auth" ? Effect.logError(text) : Effect.logWarning(text)
 }

@@ -13,6 +13,6 @@ const answer = await Effect.gen(function* () {
     load: (id) => Effect.succeed([id])
   })
   return yield* cache.get(7)
-}).pipe(Effect.provide(Layer.merge(RedisStore.layer({ port: 1 }), Logger.layer([]))), Effect.runPromise)
+}).pipe(Effect.scoped, Effect.provide(Layer.merge(RedisStore.layer({ port: 1 }), Logger.layer([]))), Effect.runPromise)
 
 console.log(answer.source === "origin" && answer.value[0] === 7 ? "ok" : JSON.stringify(answer))

@@ -10,7 +10,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 
 import type { CacheStoreError } from "./CacheStore.ts"
@@ -68,27 +68,55 @@ export const CacheBackplane: Context.Reference<CacheBackplane | undefined> = Con
   CacheBackplane | undefined
 >("@leat/core/CacheBackplane", { defaultValue: () => undefined })
 
+/** Messages that wait for a listener; with one more they all become a {@link Gap}. */
+const maxWaiting = 1_024
+
+/**
+ * What is told, as a stream of bounded memory: a listener that is too slow is told that it missed something. `listen` begins
+ * to tell, and gives what ends it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const messagesOf = (listen: (tell: (message: Message) => void) => () => void): Stream.Stream<Message> =>
+  Stream.callback<Message>(
+    (queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() =>
+          listen((message) => {
+            if (Queue.sizeUnsafe(queue) < maxWaiting) return void Queue.offerUnsafe(queue, message)
+            Effect.runSync(Effect.exit(Queue.clear(queue)))
+            Queue.offerUnsafe(queue, { _tag: "Gap" })
+          })
+        ),
+        (end) => Effect.sync(end)
+      ),
+    { bufferSize: 2 * maxWaiting }
+  )
+
 /**
  * A backplane for caches in one process, each of which takes one connection to it: the reference, and what tests use.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const makeMemory: Effect.Effect<Effect.Effect<CacheBackplane>> = Effect.map(PubSub.unbounded<Posted>(), (hub) =>
-  Effect.sync(() => {
+export const makeMemory: Effect.Effect<Effect.Effect<CacheBackplane>> = Effect.sync(() => {
+  const listeners = new Map<(message: Message) => void, symbol>()
+  return Effect.sync((): CacheBackplane => {
     const self = Symbol("cache")
     return {
-      publish: (keys, at) => {
-        const posted: Posted = { _tag: "Forgotten", keys, at, from: self }
-        return Effect.asVoid(PubSub.publish(hub, posted))
-      },
-      messages: Stream.fromPubSub(hub).pipe(
-        Stream.filter((message) => message.from !== self),
-        Stream.map(({ at, keys }): Message => ({ _tag: "Forgotten", keys, at }))
-      )
+      publish: (keys, at) =>
+        Effect.sync(() => {
+          for (const [tell, owner] of listeners)
+            if (owner !== self && keys.length > 0) tell({ _tag: "Forgotten", keys, at })
+        }),
+      messages: messagesOf((tell) => {
+        listeners.set(tell, self)
+        return () => void listeners.delete(tell)
+      })
     }
   })
-)
+})
 
 /**
  * Gives the caches below one connection to a backplane.
@@ -98,7 +126,3 @@ export const makeMemory: Effect.Effect<Effect.Effect<CacheBackplane>> = Effect.m
  */
 export const layer = (connect: Effect.Effect<CacheBackplane>): Layer.Layer<never> =>
   Layer.effect(CacheBackplane, connect)
-
-interface Posted extends Forgotten {
-  readonly from: symbol
-}

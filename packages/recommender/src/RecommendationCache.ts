@@ -175,8 +175,12 @@ export const config = (defaults: Defaults = {}): Config.Config<Options> =>
     ).pipe(Config.withDefault(undefined)),
     fallback: oneOf("FALLBACK", ["popular", "none"], "popular")
   }).pipe(
-    Config.map(({ entries, memoryTtl, ...options }) => ({
-      ...options,
+    Config.map(({ entries, fallback, format, memoryTtl, refreshAhead, staleFor, ttl: fresh }) => ({
+      ttl: fresh,
+      format,
+      staleFor,
+      refreshAhead,
+      fallback,
       memory: entries === 0 ? undefined : { maxEntries: entries, ttl: memoryTtl },
       recovery: defaults.longRunning === true ? {} : undefined
     }))

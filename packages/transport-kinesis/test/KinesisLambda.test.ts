@@ -378,7 +378,9 @@ class Later extends Context.Service<Later, { readonly run: (work: Effect.Effect<
 describe("work that nobody waits for, behind Lambda", () => {
   const later = Layer.effect(
     Later,
-    Effect.map(Background.scoped, (background) => ({ run: (work: Effect.Effect<unknown>) => void background.run(work) }))
+    Effect.map(Background.scoped, (background) => ({
+      run: (work: Effect.Effect<unknown>) => void background.run(work)
+    }))
   )
   const worker = (work: Effect.Effect<unknown>) =>
     Worker.make("shop", {

@@ -3,21 +3,24 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import { Command, Redis } from "ioredis"
-import type { RedisOptions } from "ioredis"
 
 import { Breaker } from "./breaker.ts"
+import type { ClientOptions } from "./clientOptions.ts"
 import { EncodedCommand } from "./encodedCommand.ts"
 import { fault } from "./fault.ts"
+import type { IamTokens } from "./iam.ts"
 
 /** What became of the connection, for a log: at most one of each in an outage. */
 export type Change = { readonly _tag: "Up" } | { readonly _tag: "Down"; readonly error: CacheStoreError }
 
 /** What a {@link Connection} needs. */
 export interface Surroundings {
-  readonly redis: RedisOptions & { readonly replyMapping?: "legacy" }
+  readonly redis: ClientOptions
   /** Milliseconds a batch may take. */
   readonly timeout: number
   readonly random: () => number
+  /** Where the password is a token that must be renewed. */
+  readonly tokens?: IamTokens | undefined
   readonly onChange: (change: Change) => void
 }
 
@@ -33,11 +36,13 @@ const patience = 20
  */
 export class Connection {
   readonly client: Redis
+  readonly host: string
   readonly surroundings: Surroundings
   readonly breaker = new Breaker()
   readonly up = Latch.makeUnsafe(false)
-  /** Opens when the first attempt to connect has ended, either way. */
+  /** Opens when the first attempt to connect has ended, either way; `tried` says whether it has. */
   readonly attempted = Latch.makeUnsafe(false)
+  tried = false
   /** Why nothing is sent; `undefined` while up. */
   refusal: CacheStoreError | undefined = closed("not connected yet")
   reported: CacheStoreError | undefined
@@ -47,25 +52,59 @@ export class Connection {
   /** Batches that were sent and wait for their replies. */
   inFlight = 0
   probing: ReturnType<typeof setTimeout> | undefined
+  beginning: ReturnType<typeof setTimeout> | undefined
+  authenticatedAt = -Infinity
 
   constructor(surroundings: Surroundings) {
     this.surroundings = surroundings
     this.client = new Redis(surroundings.redis)
+    this.host = surroundings.redis.host ?? ""
     // Without a listener ioredis prints every error itself.
     this.client.on("error", (error: Error) => this.refuse(fault(error)))
     this.client.on("close", () => this.lost())
     this.client.on("ready", () => this.answered())
-    this.client.connect().catch(() => {})
+    this.begin()
+  }
+
+  /** Connects; with a token as soon as there is one. */
+  begin(): void {
+    const { tokens } = this.surroundings
+    if (tokens === undefined) return void this.client.connect().catch(() => {})
+    // Read at each attempt to connect.
+    Object.defineProperty(this.client.options, "password", { get: () => tokens.token, configurable: true })
+    const connect = (): void => {
+      if (!this.closing) this.client.connect().catch(() => {})
+    }
+    const failed = (error: unknown): void => {
+      this.refuse(error instanceof CacheStoreError ? error : fault(error))
+      this.wasTried()
+      if (!this.closing) this.beginning = setTimeout(() => this.begin(), 1_000).unref()
+    }
+    tokens.renewed().then(connect, failed)
+  }
+
+  /** Shows a new token before the connection is ended for the old one's age. */
+  authenticate(tokens: IamTokens): void {
+    tokens.freshen((error) => this.refuse(error))
+    if (tokens.isOld || !tokens.isLongAgo(this.authenticatedAt)) return
+    this.authenticatedAt = tokens.now()
+    const { password, username } = this.client.options
+    const command = new Command("auth", [username ?? "default", password ?? ""])
+    command.promise.catch((error: unknown) => this.refuse(fault(error)))
+    this.client.sendCommand(command)
   }
 
   /** Sends a batch, made only if it can be sent, and waits `within` milliseconds for its replies. */
   exchange(
     batch: () => ReadonlyArray<Command>,
-    within: number
+    within: number,
+    each = false
   ): Effect.Effect<ReadonlyArray<unknown>, CacheStoreError> {
     return Effect.callback((resume) => {
       const refusal = this.check()
       if (refusal !== undefined) return resume(Effect.fail(refusal))
+      const { tokens } = this.surroundings
+      if (tokens !== undefined) this.authenticate(tokens)
       const done = (replies: ReadonlyArray<unknown>): void => {
         this.breaker.succeeded()
         resume(Effect.succeed(replies))
@@ -75,7 +114,7 @@ export class Connection {
         if (error.reason === "Timeout" && within >= this.surroundings.timeout) this.timedOut()
         resume(Effect.fail(error))
       }
-      return Effect.sync(this.send(batch(), within, done, failed))
+      return Effect.sync(this.send(batch(), within, done, failed, each))
     })
   }
 
@@ -84,18 +123,35 @@ export class Connection {
    * there: after a Lambda environment thawed the first batch meets a dead socket, and a new one is up within a few
    * milliseconds. Both attempts together stay within the time.
    */
-  request(batch: () => ReadonlyArray<Command>, within: number): Effect.Effect<ReadonlyArray<unknown>, CacheStoreError> {
+  request(
+    batch: () => ReadonlyArray<Command>,
+    within: number,
+    each = false
+  ): Effect.Effect<ReadonlyArray<unknown>, CacheStoreError> {
     return Effect.suspend(() => {
       const start = performance.now()
-      return Effect.catch(this.exchange(batch, within), (error) =>
+      return Effect.catch(this.exchange(batch, within, each), (error) =>
         error.reason !== "Closed" || performance.now() - this.lostAt > patience
           ? Effect.fail(error)
           : Effect.flatMap(this.ready(patience), (ready) => {
               const left = within - (performance.now() - start)
-              return ready && left > 1 ? this.exchange(batch, left) : Effect.fail(error)
+              return ready && left > 1 ? this.exchange(batch, left, each) : Effect.fail(error)
             })
       )
     })
+  }
+
+  /** The same, but a command that the server refuses is an `Error` among the replies, and fails no other. */
+  requestEach(
+    batch: () => ReadonlyArray<Command>,
+    within: number
+  ): Effect.Effect<ReadonlyArray<unknown>, CacheStoreError> {
+    return this.request(batch, within, true)
+  }
+
+  wasTried(): void {
+    this.tried = true
+    this.attempted.openUnsafe()
   }
 
   ready(within: number): Effect.Effect<boolean> {
@@ -111,6 +167,7 @@ export class Connection {
       this.closing = true
       this.down(closed("closed"))
       clearTimeout(this.probing)
+      clearTimeout(this.beginning)
       const end = (): void => {
         this.client.disconnect()
         // `disconnect` waits for the server to hang up too, which a frozen one does not. Before the first attempt there is
@@ -135,7 +192,8 @@ export class Connection {
     batch: ReadonlyArray<Command>,
     within: number,
     done: (replies: ReadonlyArray<unknown>) => void,
-    failed: (error: CacheStoreError) => void
+    failed: (error: CacheStoreError) => void,
+    each = false
   ): () => void {
     let waiting = true
     const first = (): boolean => {
@@ -155,14 +213,20 @@ export class Connection {
     this.inFlight += 1
     for (const command of batch) this.client.sendCommand(command)
     const [only] = batch
-    const replies = only !== undefined && batch.length === 1 ? only.promise : Promise.all(batch.map(promiseOf))
-    const answer = (): void => {
-      if (first()) done(batch.map(replyTo))
+    const settled: Promise<unknown> = each
+      ? Promise.all(batch.map(settledOf))
+      : only !== undefined && batch.length === 1
+        ? only.promise
+        : Promise.all(batch.map(promiseOf))
+    const answer = (errors: unknown): void => {
+      if (!first()) return
+      const replies = batch.map(replyTo)
+      done(each ? replies.map((reply, i) => (errors as ReadonlyArray<Error | undefined>)[i] ?? reply) : replies)
     }
     const refuse = (error: unknown): void => {
       if (first()) failed(fault(error))
     }
-    replies.then(answer, refuse)
+    settled.then(answer, refuse)
     return first
   }
 
@@ -180,6 +244,7 @@ export class Connection {
 
   answered(): void {
     this.connected = true
+    this.authenticatedAt = this.surroundings.tokens?.now() ?? 0
     if (this.breaker.open) this.probe()
     else this.isUp()
   }
@@ -189,7 +254,7 @@ export class Connection {
     this.breaker.close()
     this.refusal = undefined
     this.up.openUnsafe()
-    this.attempted.openUnsafe()
+    this.wasTried()
     if (this.reported === undefined) return
     this.reported = undefined
     this.surroundings.onChange({ _tag: "Up" })
@@ -198,7 +263,8 @@ export class Connection {
   lost(): void {
     const { connected } = this
     this.connected = false
-    this.attempted.openUnsafe()
+    this.wasTried()
+    this.surroundings.tokens?.freshen((error) => this.refuse(error))
     // We hung up ourselves, and have said why.
     if (this.breaker.open) return
     if (connected) this.down(closed("the connection was lost"))
@@ -257,5 +323,14 @@ export class Connection {
 const replyTo = (command: Command): unknown => (command instanceof EncodedCommand ? command.take() : undefined)
 
 const promiseOf = (command: Command): Promise<unknown> => command.promise
+
+/** An error that the server replies is its answer; any other is the connection's. */
+const settledOf = (command: Command): Promise<Error | undefined> =>
+  command.promise.then(noError, (error: unknown) => {
+    if (error instanceof Error && error.name === "ReplyError") return error
+    throw error
+  })
+
+const noError = (): undefined => undefined
 
 const closed = (message: string): CacheStoreError => new CacheStoreError({ reason: "Closed", message })

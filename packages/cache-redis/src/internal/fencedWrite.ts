@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import type { Entry } from "@leat/core/CacheStore"
 import * as CacheStore from "@leat/core/CacheStore"
 
+import { slotOf, tagOf } from "./cluster/slots.ts"
 import { CommandEncoder, EncodedCommand } from "./encodedCommand.ts"
 
 /** A script, and the name the server knows it by once it has seen it. */
@@ -41,7 +42,14 @@ end`)
  *
  * @see https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  */
-export const fenceOf = (key: string): string => (key.includes("{") ? `${key}:fence` : `{${key}}:fence`)
+export const fenceOf = (key: string): string => {
+  if (!/[{}]/.test(key)) return `{${key}}:fence`
+  const open = key.indexOf("{")
+  const close = key.indexOf("}", open + 1)
+  if (open >= 0 && close > open + 1) return `${key}:fence`
+  // Its braces hold nothing: all of it makes its slot, and would not do so with more behind it.
+  return `{${tagOf(slotOf(key))}}:fence:${key}`
+}
 
 /**
  * Most keys and bytes of one command: a batch must not hold the server up, and ElastiCache Serverless takes fewer than
@@ -55,13 +63,18 @@ export type Naming = "EVALSHA" | "EVAL"
 
 /** The commands that write these entries. */
 export const writes = (entries: ReadonlyArray<Entry>, naming: Naming): ReadonlyArray<EncodedCommand> => {
-  const commands: Array<EncodedCommand> = []
+  return chunks(entries).map((chunk) => write(chunk, naming))
+}
+
+/** As many as one command may hold, each. */
+export const chunks = (entries: ReadonlyArray<Entry>): ReadonlyArray<ReadonlyArray<Entry>> => {
+  const found: Array<ReadonlyArray<Entry>> = []
   for (let from = 0; from < entries.length;) {
     const to = chunkEnd(entries, from)
-    commands.push(write(entries.slice(from, to), naming))
+    found.push(from === 0 && to === entries.length ? entries : entries.slice(from, to))
     from = to
   }
-  return commands
+  return found
 }
 
 const chunkEnd = (entries: ReadonlyArray<Entry>, from: number): number => {
@@ -74,7 +87,8 @@ const chunkEnd = (entries: ReadonlyArray<Entry>, from: number): number => {
   return to
 }
 
-const write = (entries: ReadonlyArray<Entry>, naming: Naming): EncodedCommand => {
+/** The command that writes these entries, no more of them than one may hold. */
+export const write = (entries: ReadonlyArray<Entry>, naming: Naming): EncodedCommand => {
   let size = writeScript.text.length + 256
   for (const { key, value } of entries) size += 2 * key.length + value.length + perEntry
   const encoder = begin(writeScript, naming, entries.length, 3 * entries.length, size)
@@ -103,17 +117,21 @@ export const invalidations = (
 ): ReadonlyArray<EncodedCommand> => {
   const commands: Array<EncodedCommand> = []
   for (let from = 0; from < keys.length; from += maxKeys) {
-    const chunk = keys.slice(from, from + maxKeys)
-    let size = invalidateScript.text.length + 256
-    for (const key of chunk) size += 2 * key.length + perEntry
-    const encoder = begin(invalidateScript, naming, chunk.length, 2, size)
-    for (const key of chunk) encoder.text(key)
-    for (const key of chunk) encoder.text(fenceOf(key))
-    encoder.text(String(at))
-    encoder.text(String(CacheStore.fence))
-    commands.push(new EncodedCommand(naming.toLowerCase(), encoder.finish()))
+    commands.push(invalidation(keys.slice(from, from + maxKeys), at, naming))
   }
   return commands
+}
+
+/** The command that invalidates these keys, no more of them than one may hold. */
+export const invalidation = (keys: ReadonlyArray<string>, at: number, naming: Naming): EncodedCommand => {
+  let size = invalidateScript.text.length + 256
+  for (const key of keys) size += 2 * key.length + perEntry
+  const encoder = begin(invalidateScript, naming, keys.length, 2, size)
+  for (const key of keys) encoder.text(key)
+  for (const key of keys) encoder.text(fenceOf(key))
+  encoder.text(String(at))
+  encoder.text(String(CacheStore.fence))
+  return new EncodedCommand(naming.toLowerCase(), encoder.finish())
 }
 
 const begin = (script: Script, naming: Naming, keys: number, args: number, size: number): CommandEncoder => {

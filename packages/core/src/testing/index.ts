@@ -1,6 +1,7 @@
 /**
  * @since 0.1.0
  */
+export * as CacheBackplaneSuite from "./CacheBackplaneSuite.ts"
 export * as CacheStoreSuite from "./CacheStoreSuite.ts"
 export * as CacheSuite from "./CacheSuite.ts"
 export * as Faults from "./Faults.ts"

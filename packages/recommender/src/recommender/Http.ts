@@ -187,7 +187,7 @@ const make = Effect.fnUntraced(function* (
   })
   const recommend = protect((asked: Recommender.RecommendRequest) => single(client, asked))
   const recommendMany = protect((asked: ReadonlyArray<Recommender.RecommendRequest>) =>
-    Effect.flatMap(many(client, asked), AllFailed.unlessSome)
+    Effect.flatMap(many(client, asked), unlessAllFailed)
   )
   return {
     model: () => state.model,
@@ -210,11 +210,11 @@ class AllFailed {
   constructor(answers: Answers) {
     this.answers = answers
   }
+}
 
-  static unlessSome(answers: Answers): Effect.Effect<Answers, AllFailed> {
-    const failed = answers.length > 0 && answers.every((one) => Failure.isTrouble(Failure.ofExit(one) ?? fine))
-    return failed ? Effect.fail(new AllFailed(answers)) : Effect.succeed(answers)
-  }
+const unlessAllFailed = (answers: Answers): Effect.Effect<Answers, AllFailed> => {
+  const failed = answers.length > 0 && answers.every((one) => Failure.isTrouble(Failure.ofExit(one) ?? fine))
+  return failed ? Effect.fail(new AllFailed(answers)) : Effect.succeed(answers)
 }
 
 const fine: Failure.Failure = { _tag: "Terminal" }

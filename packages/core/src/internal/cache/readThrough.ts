@@ -353,7 +353,7 @@ export class ReadThrough<K, A, E, R> {
     // Who waited may have gone while it began.
     if (flight.landed) return fiber.interruptUnsafe()
     fiber.addObserver((exit) => {
-      const value = Exit.isSuccess(exit) ? (exit.value as A | undefined) : undefined
+      const value = Exit.isSuccess(exit) ? exit.value : undefined
       if (value === undefined) return this.land(flight, Exit.failCause(cause))
       if (source === "fallback") this.tally.hits.fallback++
       this.land(flight, Exit.succeed({ value, source, age: 0 }))
