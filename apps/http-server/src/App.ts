@@ -67,12 +67,19 @@ export const serviceConfig: Layer.Layer<
   Parts
 > = HttpService.layerConfig(routes, surroundings)
 
+// A memory that always asks the store needs nobody to tell it what to forget.
+const backplane = Layer.unwrap(
+  Effect.map(RecommendationCache.memoryServes, (serves) => (serves ? StoreConfig.layerBackplane : Layer.empty))
+)
+
 /** The cache of the environment over a recommender of the caller's. */
 export const cached: Layer.Layer<
   Recommendations.Recommendations | CacheStore.CacheStore,
   Config.ConfigError,
   Recommender.Recommender
 > = Recommendations.layerConfig({ memoryEntries: 10_000, longRunning: true }).pipe(
+  Layer.provide(backplane),
+
   Layer.provideMerge(StoreConfig.layerConfig({ withoutEndpoint: "memory" }))
 )
 

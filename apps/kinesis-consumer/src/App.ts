@@ -2,6 +2,7 @@
 import * as StoreConfig from "@leat/cache-redis/StoreConfig"
 import * as Retention from "@leat/core/Retention"
 import * as JournalConfig from "@leat/journal-sql/JournalConfig"
+import * as RecommendationCache from "@leat/recommender/RecommendationCache"
 import * as Recommendations from "@leat/recommender/Recommendations"
 import * as RecommendationTelemetry from "@leat/recommender/RecommendationTelemetry"
 import { recommendations } from "@leat/recommender/RecommendationWorker"
@@ -24,8 +25,14 @@ import * as Settings from "./Settings.ts"
 /** What an outage of the cache leaves in memory, and what it owes the cache after it, is worth keeping in a process that stays. */
 const longRunning = { memoryEntries: 10_000, longRunning: true }
 
+// A memory that always asks the store needs nobody to tell it what to forget.
+const backplane = Layer.unwrap(
+  Effect.map(RecommendationCache.memoryServes, (serves) => (serves ? StoreConfig.layerBackplane : Layer.empty))
+)
+
 /** What the worker needs, the same as behind Lambda, and the pruning of its journal. */
 const worker = Layer.mergeAll(Recommendations.layerConfig(longRunning), Retention.layerConfig).pipe(
+  Layer.provide(backplane),
   Layer.provide([Http.layerConfig(), StoreConfig.layerConfig({ withoutEndpoint: "fail" })]),
   Layer.provideMerge([
     RequestEvents.layerConfig,

@@ -15,7 +15,25 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 
+import * as RedisBackplane from "./RedisBackplane.ts"
 import * as RedisStore from "./RedisStore.ts"
+
+/** Whether the environment names a Redis. */
+const isRedis = Effect.gen(function* () {
+  const enabled = yield* Config.withDefault(Config.Boolean("REDIS_ENABLED"), true)
+  return enabled && Option.isSome(yield* Config.option(Config.NonEmptyString("REDIS_ENDPOINT")))
+})
+
+/**
+ * The backplane on the Redis of the environment; none where there is none. For processes whose memory serves without asking
+ * the store.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerBackplane: Layer.Layer<never, Config.ConfigError> = Layer.unwrap(
+  Effect.map(isRedis, (redis) => (redis ? RedisBackplane.layerConfig : Layer.empty))
+)
 
 /**
  * The store of the environment.

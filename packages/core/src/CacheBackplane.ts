@@ -84,9 +84,9 @@ export const messagesOf = (listen: (tell: (message: Message) => void) => () => v
       Effect.acquireRelease(
         Effect.sync(() =>
           listen((message) => {
-            if (Queue.sizeUnsafe(queue) < maxWaiting) return void Queue.offerUnsafe(queue, message)
-            Effect.runSync(Effect.exit(Queue.clear(queue)))
-            Queue.offerUnsafe(queue, { _tag: "Gap" })
+            const isLate = Queue.sizeUnsafe(queue) >= maxWaiting
+            if (isLate) Effect.runSync(Effect.exit(Queue.clear(queue)))
+            Queue.offerUnsafe(queue, isLate ? { _tag: "Gap" } : message)
           })
         ),
         (end) => Effect.sync(end)

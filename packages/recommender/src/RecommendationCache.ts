@@ -156,6 +156,16 @@ const oneOf = <const Values extends ReadonlyArray<string>>(
  */
 export const ttl: Config.Config<Duration.Duration> = Config.map(int("CACHE_TTL", 1, 3_600), Duration.seconds)
 
+const memoryTtl = int("CACHE_MEMORY_TTL", 0, 0)
+
+/**
+ * Whether rankings may be served from memory without asking the store, which other processes write to.
+ *
+ * @category config
+ * @since 0.1.0
+ */
+export const memoryServes: Config.Config<boolean> = Config.map(memoryTtl, (millis) => millis > 0)
+
 /**
  * The variables above.
  *
@@ -168,20 +178,20 @@ export const config = (defaults: Defaults = {}): Config.Config<Options> =>
     format: oneOf("CACHE_FORMAT", ["json", "binary"], "json"),
     staleFor: Config.map(int("CACHE_STALE", 0, 0), Duration.seconds),
     entries: int("CACHE_MEMORY_ENTRIES", 0, defaults.memoryEntries ?? 0),
-    memoryTtl: Config.map(int("CACHE_MEMORY_TTL", 0, 0), Duration.millis),
+    memoryTtl: Config.map(memoryTtl, Duration.millis),
     refreshAhead: Config.schema(
       Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
       "CACHE_REFRESH_AHEAD"
     ).pipe(Config.withDefault(undefined)),
     fallback: oneOf("FALLBACK", ["popular", "none"], "popular")
   }).pipe(
-    Config.map(({ entries, fallback, format, memoryTtl, refreshAhead, staleFor, ttl: fresh }) => ({
+    Config.map(({ entries, fallback, format, memoryTtl: servedFor, refreshAhead, staleFor, ttl: fresh }) => ({
       ttl: fresh,
       format,
       staleFor,
       refreshAhead,
       fallback,
-      memory: entries === 0 ? undefined : { maxEntries: entries, ttl: memoryTtl },
+      memory: entries === 0 ? undefined : { maxEntries: entries, ttl: servedFor },
       recovery: defaults.longRunning === true ? {} : undefined
     }))
   )
