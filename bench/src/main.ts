@@ -3,6 +3,7 @@ import { parseArgs } from "node:util"
 
 import * as Aggregation from "./aggregation.ts"
 import * as Backends from "./Backends.ts"
+import * as Chaos from "./chaos.ts"
 import * as Cold from "./cold.ts"
 import * as Consumer from "./consumer.ts"
 import * as Cores from "./Cores.ts"
@@ -18,7 +19,7 @@ import type { ProgramName } from "./Program.ts"
 import * as Publisher from "./publisher.ts"
 import * as Validate from "./validate.ts"
 
-const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [publisher] [consumer] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
+const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [publisher] [consumer] [chaos] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
 
   kernel        CPU per record and wall time of the Lambda's hot path
   cold          from process start to the first batch, and the size of the bundles
@@ -27,6 +28,7 @@ const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] 
   aggregation   the KPL codec beside aws-kinesis-agg
   journal-scale replays and rebuilds of up to a million entries; takes minutes and only runs when it is named
   publisher     putting records in order, without, in aggregates, and by the SDK alone; only runs when it is named
+  chaos         what callers of the cache see while its Redis is broken in ten ways; only runs when it is named
   consumer      the Kinesis consumer beside a bare loop, over a million records, and idle; only runs when it is named
   --rounds N    rounds of each table, default 7
   --slice MS    length of a slice of the kernel rounds, default 250
@@ -34,10 +36,21 @@ const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] 
   --peers       without Leat, and without the gates
 `
 
-const parts = ["kernel", "cold", "http", "journal", "aggregation", "journal-scale", "publisher", "consumer"] as const
+const parts = [
+  "kernel",
+  "cold",
+  "http",
+  "journal",
+  "aggregation",
+  "journal-scale",
+  "publisher",
+  "consumer",
+  "chaos"
+] as const
 type Part = (typeof parts)[number]
 
-const isDefault = (part: Part) => part !== "journal-scale" && part !== "publisher" && part !== "consumer"
+const isDefault = (part: Part) =>
+  part !== "journal-scale" && part !== "publisher" && part !== "consumer" && part !== "chaos"
 
 interface Settings {
   readonly parts: ReadonlyArray<Part>
@@ -106,6 +119,7 @@ const runPart: Record<Part, RunPart> = {
   aggregation: (_backends, settings) => (settings.peersOnly ? sayLeatOnly() : Aggregation.run(settings, print)),
   "journal-scale": (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : JournalScale.run(print)),
   publisher: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Publisher.run({ rounds }, print)),
+  chaos: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Chaos.run({ rounds }, print)),
   consumer: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Consumer.run({ rounds }, print))
 }
 

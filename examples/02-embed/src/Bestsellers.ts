@@ -13,6 +13,7 @@ export const layer: Layer.Layer<Recommender> = Layer.sync(Recommender, () => {
   return {
     model: () => "bestsellers",
     recommend: (request) => Effect.suspend(() => recommend(request)),
-    recommendMany: (requests) => Effect.forEach(requests, (request) => Effect.exit(recommend(request)))
+    recommendMany: (requests) => Effect.forEach(requests, (request) => Effect.exit(recommend(request))),
+    popular: (top_n) => Effect.succeed([10, 20, 30].slice(0, top_n))
   }
 })

@@ -8,7 +8,9 @@
 import * as Cache from "@leat/core/Cache"
 import * as CacheCodec from "@leat/core/CacheCodec"
 import * as CacheStore from "@leat/core/CacheStore"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { Redis } from "ioredis"
 
@@ -26,22 +28,27 @@ const lists = batches.map((some) => some.map(listOf))
 
 const server = await RedisServer.start()
 const redis = new Redis(server.port)
-const runtime = ManagedRuntime.make(RedisStore.layer({ port: server.port }))
-const store = await runtime.runPromise(CacheStore.CacheStore)
-const cache = await runtime.runPromise(
+class Films extends Context.Service<Films, Cache.Cache<number, ReadonlyArray<number>>>()(
+  "@leat/cache-redis/bench/RedisStore.bench/Films"
+) {}
+const films = Layer.effect(
+  Films,
   Cache.make({
     key: keyOf,
     codec: CacheCodec.ints({ max: 1_000_000, maxLength: 100 }),
     load: () => Effect.succeed<ReadonlyArray<number>>([])
   })
 )
+const runtime = ManagedRuntime.make(Layer.provideMerge(films, RedisStore.layer({ port: server.port })))
+const store = await runtime.runPromise(CacheStore.CacheStore)
+const cache = await runtime.runPromise(Films)
 const encoded = lists.map((some) => some.map((list) => Buffer.from(JSON.stringify(list))))
 const entries = keys.map((some, b) =>
   some.map((key, i) => ({ key, value: encoded[b]?.[i] ?? Buffer.of(), ttl: 3_600_000 - i, ifLoadedAfter: 1 }))
 )
-const puts = batches.map((some, b) =>
-  some.map((key, i) => ({ key, value: lists[b]?.[i] ?? [], loadedAt: 1_764_000_000_000 }))
-)
+// oxlint-disable-next-line no-restricted-globals -- a bench on the real clock
+const loadedAt = Date.now()
+const puts = batches.map((some, b) => some.map((key, i) => ({ key, value: lists[b]?.[i] ?? [], loadedAt })))
 
 const setexPipeline = async (b: number): Promise<unknown> => {
   const pipeline = redis.pipeline()

@@ -51,7 +51,7 @@ const bench = Effect.gen(function* () {
   const least = new Map<string, number>()
   for (let round = 0; round < 20; round++) {
     for (const [name, handler] of contenders) {
-      const once = Effect.exit(Effect.suspend(() => handler(1) as Effect.Effect<number, unknown>))
+      const once = Effect.suspend(() => Effect.exit(handler(1)))
       const many = Effect.forEach(turns, () => once, { discard: true })
       const start = process.cpuUsage()
       yield* many

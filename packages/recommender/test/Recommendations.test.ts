@@ -194,9 +194,7 @@ describe("a recommender that is down", () => {
       () =>
         Effect.suspend(() => {
           state.popularCalls++
-          return popular === undefined
-            ? Exit.fail(down)
-            : answer({ user_id: 0, top_n: 0 }).pipe(Exit.map(() => popular))
+          return popular === undefined || !state.up ? Exit.fail(down) : Exit.succeed(popular)
         })
     )
     const layer = Recommendations.layer({ ttl: "1 minute", staleFor: "1 hour" }).pipe(

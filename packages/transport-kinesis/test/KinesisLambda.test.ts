@@ -373,7 +373,9 @@ describe("KinesisLambda", () => {
   )
 })
 
-class Later extends Context.Service<Later, { readonly run: (work: Effect.Effect<unknown>) => void }>()("test/Later") {}
+class Later extends Context.Service<Later, { readonly run: (work: Effect.Effect<unknown>) => void }>()(
+  "@leat/transport-kinesis/test/KinesisLambda.test/Later"
+) {}
 
 describe("work that nobody waits for, behind Lambda", () => {
   const later = Layer.effect(
