@@ -8,6 +8,7 @@
 import * as Cache from "@leat/core/Cache"
 import * as CacheCodec from "@leat/core/CacheCodec"
 import * as CacheStore from "@leat/core/CacheStore"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -46,8 +47,7 @@ const encoded = lists.map((some) => some.map((list) => Buffer.from(JSON.stringif
 const entries = keys.map((some, b) =>
   some.map((key, i) => ({ key, value: encoded[b]?.[i] ?? Buffer.of(), ttl: 3_600_000 - i, ifLoadedAfter: 1 }))
 )
-// oxlint-disable-next-line no-restricted-globals -- a bench on the real clock
-const loadedAt = Date.now()
+const loadedAt = await runtime.runPromise(Clock.currentTimeMillis)
 const puts = batches.map((some, b) => some.map((key, i) => ({ key, value: lists[b]?.[i] ?? [], loadedAt })))
 
 const setexPipeline = async (b: number): Promise<unknown> => {

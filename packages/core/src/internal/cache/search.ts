@@ -18,7 +18,8 @@ export class Search<K, A, E, R> {
   readonly names: ReadonlyArray<string>
   readonly context: Context.Context<R>
   readonly began: number
-  readonly found: Array<Cached<A> | undefined>
+  /** Filled in the order of the batch. */
+  readonly found: Array<Cached<A> | undefined> = []
   /** Places in the batch where something is missing. */
   readonly missing: Array<number> = []
   /** What is held past its time, by place. */
@@ -37,41 +38,43 @@ export class Search<K, A, E, R> {
     this.names = names
     this.context = context
     this.began = cache.shelf.now()
-    this.found = Array.from<undefined>({ length: keys.length })
   }
 
   /** Without a memory and refreshes: what the store has, decoded. The hot path of a batch (`pnpm bench cache`). */
   plain(): Effect.Effect<Lookup<A, E, R>> {
-    return Effect.map(this.cache.read(this.names), (found) => {
+    return Effect.map(this.cache.read(this.names), (read) => {
       const { shelf, tally, policy } = this.cache
+      const { found, missing } = this
       const { value: codec } = policy.format
       const { source } = shelf
+      const { length } = this.names
       let hits = 0
-      for (let place = 0; place < this.names.length; place++) {
-        const bytes = found?.[place]
+      for (let place = 0; place < length; place++) {
+        const bytes = read?.[place]
         if (bytes !== undefined && isEntry(bytes)) {
-          this.open(place, bytes)
+          found.push(this.open(place, bytes))
           continue
         }
         const value = bytes === undefined ? undefined : codec.decode(bytes)
         if (value === undefined) {
           if (bytes !== undefined) tally.decodeErrors++
-          this.missing.push(place)
-          continue
+          missing.push(place)
+          found.push(undefined)
+        } else {
+          found.push({ value, source, age: undefined })
+          hits++
         }
-        hits++
-        this.found[place] = { value, source, age: undefined }
       }
       tally.hits[source] += hits
-      return this.end(found)
+      return this.end(read)
     })
   }
 
   /** With a memory that shelters: the store is asked for all. */
   all(): Effect.Effect<Lookup<A, E, R>> {
-    return Effect.map(this.cache.read(this.names), (found) => {
-      for (let place = 0; place < this.names.length; place++) this.look(place, found, found?.[place])
-      return this.end(found)
+    return Effect.map(this.cache.read(this.names), (read) => {
+      for (let place = 0; place < this.names.length; place++) this.found.push(this.look(place, read, read?.[place]))
+      return this.end(read)
     })
   }
 
@@ -81,39 +84,40 @@ export class Search<K, A, E, R> {
     this.keys.forEach((key, place) => {
       const known = this.cache.glance(key, this.names[place] ?? "", this.context)
       if (known === undefined) places.push(place)
-      else this.found[place] = known
+      this.found.push(known)
     })
     if (places.length === 0) return Effect.sync(() => this.end([]))
-    return Effect.map(this.cache.read(places.map((place) => this.names[place] ?? "")), (found) => {
-      places.forEach((place, index) => this.look(place, found, found?.[index]))
-      return this.end(found)
+    return Effect.map(this.cache.read(places.map((place) => this.names[place] ?? "")), (read) => {
+      places.forEach((place, index) => (this.found[place] = this.look(place, read, read?.[index])))
+      return this.end(read)
     })
   }
 
-  look(place: number, found: Found, bytes: Uint8Array | undefined): void {
+  look(place: number, read: Found, bytes: Uint8Array | undefined): Cached<A> | undefined {
     if (bytes !== undefined) return this.open(place, bytes)
     const now = this.cache.shelf.now()
-    const shelter = found === undefined ? this.cache.sheltered(this.names[place] ?? "", now) : undefined
-    if (shelter === undefined) this.missing.push(place)
-    else this.found[place] = this.cache.hit(shelter, "memory", now)
+    const shelter = read === undefined ? this.cache.sheltered(this.names[place] ?? "", now) : undefined
+    if (shelter !== undefined) return this.cache.hit(shelter, "memory", now)
+    this.missing.push(place)
+    return undefined
   }
 
-  open(place: number, bytes: Uint8Array): void {
+  open(place: number, bytes: Uint8Array): Cached<A> | undefined {
     const { shelf } = this.cache
     const name = this.names[place] ?? ""
     const now = shelf.now()
     const held = shelf.open(name, bytes, now)
-    if (held === undefined || !freshness.isFresh(held, now)) {
-      if (held !== undefined) this.stale.set(place, held)
-      this.missing.push(place)
-      return
-    }
-    shelf.keep(name, held, this.began, now)
+    const fresh = held !== undefined && freshness.isFresh(held, now)
+    if (fresh) shelf.keep(name, held, this.began, now)
+    else if (held !== undefined) this.stale.set(place, held)
     // What isn't there lands at once, when it is asked for.
-    if (held.negative) return void this.missing.push(place)
-    this.found[place] = this.cache.hit(held, shelf.source, now)
+    if (!fresh || held.negative) {
+      this.missing.push(place)
+      return undefined
+    }
     const key = this.keys[place]
     if (this.cache.isDue(name, held, now)) this.due.push({ key: key as K, name, context: this.context })
+    return this.cache.hit(held, shelf.source, now)
   }
 
   end(found: Found): Lookup<A, E, R> {
