@@ -3,11 +3,13 @@ import { parseArgs } from "node:util"
 
 import * as Aggregation from "./aggregation.ts"
 import * as Backends from "./Backends.ts"
+import * as Cache from "./cache.ts"
 import * as Chaos from "./chaos.ts"
 import * as Cold from "./cold.ts"
 import * as Consumer from "./consumer.ts"
 import * as Cores from "./Cores.ts"
 import * as Gate from "./Gate.ts"
+import * as HitRate from "./hitrate.ts"
 import * as Http from "./http.ts"
 import { inTurn } from "./inTurn.ts"
 import * as Journal from "./journal.ts"
@@ -19,7 +21,7 @@ import type { ProgramName } from "./Program.ts"
 import * as Publisher from "./publisher.ts"
 import * as Validate from "./validate.ts"
 
-const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [publisher] [consumer] [chaos] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
+const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] [journal-scale] [publisher] [consumer] [cache] [chaos] [hitrate] [--rounds N] [--slice MS] [--programs A;B;…] [--peers]
 
   kernel        CPU per record and wall time of the Lambda's hot path
   cold          from process start to the first batch, and the size of the bundles
@@ -28,8 +30,10 @@ const usage = `usage: pnpm bench [kernel] [cold] [http] [journal] [aggregation] 
   aggregation   the KPL codec beside aws-kinesis-agg
   journal-scale replays and rebuilds of up to a million entries; takes minutes and only runs when it is named
   publisher     putting records in order, without, in aggregates, and by the SDK alone; only runs when it is named
+  cache         hits, batches, misses and a stampede beside bentocache, cacheable and bare ioredis; only runs when it is named
   chaos         what callers of the cache see while its Redis is broken in ten ways; only runs when it is named
   consumer      the Kinesis consumer beside a bare loop, over a million records, and idle; only runs when it is named
+  hitrate       the hit rate of a time to live under Poisson reads beside the formula; only runs when it is named
   --rounds N    rounds of each table, default 7
   --slice MS    length of a slice of the kernel rounds, default 250
   --programs    which programs run, separated by semicolons; the reference always does
@@ -45,12 +49,15 @@ const parts = [
   "journal-scale",
   "publisher",
   "consumer",
-  "chaos"
+  "cache",
+  "chaos",
+  "hitrate"
 ] as const
 type Part = (typeof parts)[number]
 
-const isDefault = (part: Part) =>
-  part !== "journal-scale" && part !== "publisher" && part !== "consumer" && part !== "chaos"
+const onlyNamed: ReadonlyArray<Part> = ["journal-scale", "publisher", "consumer", "cache", "chaos", "hitrate"]
+
+const isDefault = (part: Part) => !onlyNamed.includes(part)
 
 interface Settings {
   readonly parts: ReadonlyArray<Part>
@@ -119,6 +126,8 @@ const runPart: Record<Part, RunPart> = {
   aggregation: (_backends, settings) => (settings.peersOnly ? sayLeatOnly() : Aggregation.run(settings, print)),
   "journal-scale": (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : JournalScale.run(print)),
   publisher: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Publisher.run({ rounds }, print)),
+  cache: (_backends, { rounds }) => Cache.run({ rounds }, print),
+  hitrate: (_backends, { peersOnly }) => (peersOnly ? sayLeatOnly() : HitRate.run(print)),
   chaos: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Chaos.run({ rounds }, print)),
   consumer: (_backends, { peersOnly, rounds }) => (peersOnly ? sayLeatOnly() : Consumer.run({ rounds }, print))
 }

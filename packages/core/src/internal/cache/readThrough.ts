@@ -19,6 +19,7 @@ import * as freshness from "./freshness.ts"
 import { Gathering } from "./gathering.ts"
 import type { Held, HeldNegative, HeldValue } from "./held.ts"
 import { Loads } from "./loads.ts"
+import { Patience } from "./patience.ts"
 import type { Policy } from "./policy.ts"
 import { Recovery } from "./recovery.ts"
 import { Search } from "./search.ts"
@@ -50,6 +51,7 @@ export class ReadThrough<K, A, E, R> {
   readonly loads: Loads<K, A, E, R>
   readonly flights = new Map<string, Flight<K, A, E, R>>()
   readonly gathering: Gathering<Flight<K, A, E, R>>
+  readonly patience: Patience
 
   constructor(policy: Policy<K, A, E, R>, ground: Ground) {
     this.policy = policy
@@ -57,7 +59,8 @@ export class ReadThrough<K, A, E, R> {
     this.shelf = new Shelf(policy, ground.store, ground.clock, this.tally)
     this.recovery = new Recovery(this.shelf, ground.background)
     this.loads = new Loads(this.shelf, this.recovery, ground.background, ground.random)
-    this.gathering = new Gathering(ground.store.name === "memory", (flights) => this.readStore(flights))
+    this.gathering = new Gathering((flights) => this.readStore(flights))
+    this.patience = new Patience(policy.storePatience, ground.clock, (watch) => void ground.fork(watch))
   }
 
   toCache(): Cache<K, A, E, R> {
@@ -193,25 +196,24 @@ export class ReadThrough<K, A, E, R> {
   }
 
   ask(names: ReadonlyArray<string>, then: (found: Found) => void): void {
-    let timer: Fiber.Fiber<unknown> | undefined
     let open = true
     const once = (found: Found): void => {
       if (!open) return
       open = false
-      timer?.interruptUnsafe()
+      answered()
       then(found)
     }
+    const answered = this.patience.wait(() => {
+      this.tally.storeLate++
+      once(undefined)
+    })
+    this.gathering.underWay++
     const read = this.ground.fork(this.ground.store.getMany(names))
     read.addObserver((exit) => {
+      this.gathering.underWay--
       if (Exit.isFailure(exit)) this.tally.storeFailed(Cause.squash(exit.cause))
       once(Exit.isSuccess(exit) ? exit.value : undefined)
     })
-    if (!open || this.policy.storePatience === Infinity) return
-    const late = Effect.sync(() => {
-      if (open) this.tally.storeLate++
-      once(undefined)
-    })
-    timer = this.ground.fork(this.after(this.policy.storePatience, Effect.andThen(polled, late)))
   }
 
   onRead(flights: ReadonlyArray<Flight<K, A, E, R>>, found: Found): void {
@@ -531,9 +533,3 @@ function* chunksOf<K>(keys: Iterable<K>): Generator<ReadonlyArray<K>> {
 const noExits = Effect.succeed<ReadonlyArray<undefined>>([])
 
 const lost = Exit.die("a cache read landed nowhere")
-
-/** What came while this process was held up is read before its timers have the last word. */
-const polled = Effect.callback<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
