@@ -92,19 +92,19 @@ const ratio = (turns: ReadonlyArray<Turn>, work: Work, name: ContestantName, of:
 const table = (turns: ReadonlyArray<Turn>): string =>
   render(
     ["", ...names.flatMap((name) => [`${name}, wall`, "CPU"])],
-    workNames
-      .filter((work) => work !== "stampede")
-      .map((work) => [
-        work,
-        ...names.flatMap((name) => {
-          const mine = turns.filter((turn) => turn.work === work && turn.contestant === name)
-          const wall = figure(median(mine.map((turn) => turn.wall)))
-          const cpu = figure(median(mine.map((turn) => turn.cpu)))
-          if (name === reference) return [wall, cpu]
-          return [`${wall} (${multiple(ratio(turns, work, name, (turn) => turn.wall))})`, cpu]
-        })
-      ])
+    workNames.filter((work) => work !== "stampede").map((work) => row(turns, work))
   )
+
+const row = (turns: ReadonlyArray<Turn>, work: Work): ReadonlyArray<string> => {
+  const cells: Array<string> = [work]
+  for (const name of names) {
+    const mine = turns.filter((turn) => turn.work === work && turn.contestant === name)
+    const wall = figure(median(mine.map((turn) => turn.wall)))
+    const beside = multiple(ratio(turns, work, name, (turn) => turn.wall))
+    cells.push(name === reference ? wall : `${wall} (${beside})`, figure(median(mine.map((turn) => turn.cpu))))
+  }
+  return cells
+}
 
 const stampedes = (turns: ReadonlyArray<Turn>): string =>
   render(

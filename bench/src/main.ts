@@ -55,9 +55,9 @@ const parts = [
 ] as const
 type Part = (typeof parts)[number]
 
-const onlyNamed: ReadonlyArray<Part> = ["journal-scale", "publisher", "consumer", "cache", "chaos", "hitrate"]
+const onlyNamed: ReadonlySet<Part> = new Set(["journal-scale", "publisher", "consumer", "cache", "chaos", "hitrate"])
 
-const isDefault = (part: Part) => !onlyNamed.includes(part)
+const isDefault = (part: Part) => !onlyNamed.has(part)
 
 interface Settings {
   readonly parts: ReadonlyArray<Part>

@@ -85,7 +85,7 @@ const bentocache: Make = async (port, level, load) => {
       films:
         level === "memory"
           ? store.useL1Layer(memoryDriver({ maxItems: 100_000 }))
-          : store.useL2Layer(redisDriver({ connection: redis as never }))
+          : store.useL2Layer(redisDriver({ connection: redis }))
     }
   })
   const get = (user: number): Promise<Ids> => bento.getOrSet({ key: keyOf(user), ttl: hour, factory: () => load(user) })
