@@ -14,6 +14,7 @@ export const layer: Layer.Layer<Recommender> = Layer.sync(Recommender, () => {
     model: () => "bestsellers",
     recommend: (request) => Effect.suspend(() => recommend(request)),
     recommendMany: (requests) => Effect.forEach(requests, (request) => Effect.exit(recommend(request))),
-    popular: (top_n) => Effect.succeed([10, 20, 30].slice(0, top_n))
+    // With a list of popular films here, user 3 would be given that.
+    popular: () => Effect.fail(new RecommenderError({ reason: "Refused", message: "no list", retryable: false }))
   }
 })

@@ -160,7 +160,7 @@ export class Cluster {
           if (sending.asking) at++
           const reply = replies[at++]
           const again = reply instanceof Error ? this.redirected(sending, to, reply) : undefined
-          if (again === undefined) results[sending.index] = reply instanceof Error ? fault(reply) : { reply }
+          results[sending.index] = reply instanceof Error ? fault(reply) : { reply }
           return again ?? []
         })
       }
