@@ -279,6 +279,6 @@ export const make = <K, A, E = never, R = never>(
       random: yield* Random.Random,
       fork: Effect.runForkWith(Context.add(yield* Effect.context(), Deadline, Infinity))
     })
-    yield* engine.listen
+    yield* engine.invalidation.listen
     return engine.toCache()
   })

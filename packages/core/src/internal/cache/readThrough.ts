@@ -6,26 +6,27 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 
 import type { Background } from "../../Background.ts"
-import type { Cache, Cached, Lookup, Put, Source, WarmUp } from "../../Cache.ts"
-import type { CacheBackplane, Message } from "../../CacheBackplane.ts"
+import type { Cache, Cached, Lookup, Put } from "../../Cache.ts"
+import type { CacheBackplane } from "../../CacheBackplane.ts"
 import type { CacheStore } from "../../CacheStore.ts"
 import { Flight } from "./flight.ts"
 import type { Passenger } from "./flight.ts"
 import * as freshness from "./freshness.ts"
 import { Gathering } from "./gathering.ts"
 import type { Held, HeldNegative, HeldValue } from "./held.ts"
+import { Invalidation } from "./invalidation.ts"
 import { Loads } from "./loads.ts"
 import { Patience } from "./patience.ts"
 import type { Policy } from "./policy.ts"
 import { Recovery } from "./recovery.ts"
+import { Refreshes } from "./refreshes.ts"
 import { Search } from "./search.ts"
 import type { Writing } from "./shelf.ts"
 import { besideOf, Shelf } from "./shelf.ts"
 import { Tally } from "./tally.ts"
+import { warmUp } from "./warmUp.ts"
 
 /** What a cache stands on. */
 export interface Ground {
@@ -50,6 +51,8 @@ export class ReadThrough<K, A, E, R> {
   readonly recovery: Recovery<K, A, E, R>
   readonly loads: Loads<K, A, E, R>
   readonly flights = new Map<string, Flight<K, A, E, R>>()
+  readonly refreshes: Refreshes<K, A, E, R>
+  readonly invalidation: Invalidation<K, A, E, R>
   readonly gathering: Gathering<Flight<K, A, E, R>>
   readonly patience: Patience
 
@@ -59,6 +62,8 @@ export class ReadThrough<K, A, E, R> {
     this.shelf = new Shelf(policy, ground.store, ground.clock, this.tally)
     this.recovery = new Recovery(this.shelf, ground.background)
     this.loads = new Loads(this.shelf, this.recovery, ground.background, ground.random)
+    this.refreshes = new Refreshes(ground, this.shelf, this.loads)
+    this.invalidation = new Invalidation(ground, this.shelf, this.loads, this.recovery, this.flights)
     this.gathering = new Gathering((flights) => this.readStore(flights))
     this.patience = new Patience(policy.storePatience, ground.clock, (watch) => void ground.fork(watch))
   }
@@ -70,8 +75,8 @@ export class ReadThrough<K, A, E, R> {
       lookup: (keys) => this.lookup(keys),
       peekMany: (keys) => Effect.map(this.lookup(keys), ({ found }) => found),
       putMany: (puts) => this.putMany(puts),
-      warm: (keys) => this.warm(keys),
-      invalidate: (keys) => this.invalidate(keys),
+      warm: (keys) => warmUp((some: ReadonlyArray<K>) => this.lookup(some), keys),
+      invalidate: (keys) => this.invalidation.invalidate(keys),
       stats: Effect.sync(() => {
         const { bytes, slots } = this.shelf.kept
         return this.tally.toStats({ entries: slots.size, bytes })
@@ -113,25 +118,8 @@ export class ReadThrough<K, A, E, R> {
     const kept = this.shelf.kept.get(name, now)
     if (kept === undefined || kept.held.negative) return undefined
     if (now >= kept.seenAt + memory.ttl || !freshness.isFresh(kept.held, now)) return undefined
-    if (this.isDue(name, kept.held, now)) this.refresh([{ key, name, context }], true)
-    return this.hit(kept.held, "memory", now)
-  }
-
-  /** What memory has where the store has no answer: a value within its time. */
-  sheltered(name: string, now: number): HeldValue<A> | undefined {
-    const held = this.policy.memory === undefined ? undefined : this.shelf.kept.get(name, now)?.held
-    return held === undefined || held.negative || !freshness.isFresh(held, now) ? undefined : held
-  }
-
-  negative(name: string, now: number): HeldNegative<E> | undefined {
-    const held = this.policy.negative === undefined ? undefined : this.shelf.kept.get(name, now)?.held
-    return held?.negative === true && freshness.isFresh(held, now) ? held : undefined
-  }
-
-  hit(held: HeldValue<A>, source: Exclude<Source, "origin">, now: number): Cached<A> {
-    this.tally.hits[source]++
-    const age = held.loadedAt === undefined ? undefined : Math.max(0, now - held.loadedAt)
-    return { value: held.value, source, age }
+    if (this.refreshes.isDue(name, kept.held, now)) this.refreshes.begin([{ key, name, context }], true)
+    return this.shelf.hit(kept.held, "memory", now)
   }
 
   // One read, shared
@@ -154,7 +142,7 @@ export class ReadThrough<K, A, E, R> {
 
   depart(flight: Flight<K, A, E, R>): void {
     if (flight.passengers.size > 1) return
-    const negative = this.negative(flight.name, flight.began)
+    const negative = this.shelf.negative(flight.name, flight.began)
     if (negative === undefined) this.gathering.add(flight)
     else this.landNegative(flight, negative)
   }
@@ -225,14 +213,14 @@ export class ReadThrough<K, A, E, R> {
       const bytes = found?.[index]
       const held =
         found === undefined ? undefined : bytes === undefined ? undefined : this.shelf.open(flight.name, bytes, now)
-      const shelter = found === undefined ? this.sheltered(flight.name, now) : undefined
-      if (shelter !== undefined) return this.land(flight, Exit.succeed(this.hit(shelter, "memory", now)))
+      const shelter = found === undefined ? this.shelf.sheltered(flight.name, now) : undefined
+      if (shelter !== undefined) return this.land(flight, Exit.succeed(this.shelf.hit(shelter, "memory", now)))
       if (!this.serve(flight, held, now)) return void missing.push(flight)
-      if (held !== undefined && this.isDue(flight.name, held, now)) due.push(flight)
+      if (held !== undefined && this.refreshes.isDue(flight.name, held, now)) due.push(flight)
     })
     this.tally.misses += missing.length
     this.readBeside(missing, found === undefined)
-    this.refresh(due, false)
+    this.refreshes.begin(due, false)
   }
 
   /** Lands a flight with what the store holds, if that is fresh; else what is stale is taken along. */
@@ -244,7 +232,7 @@ export class ReadThrough<K, A, E, R> {
     }
     this.shelf.keep(flight.name, held, flight.began, now)
     if (held.negative) this.landNegative(flight, held)
-    else this.land(flight, Exit.succeed(this.hit(held, this.shelf.source, now)))
+    else this.land(flight, Exit.succeed(this.shelf.hit(held, this.shelf.source, now)))
     return true
   }
 
@@ -275,7 +263,7 @@ export class ReadThrough<K, A, E, R> {
   load(flights: ReadonlyArray<Flight<K, A, E, R>>, storeDown: boolean): void {
     const now = this.shelf.now()
     const wanted = flights.filter((flight) => {
-      const negative = this.negative(flight.name, now)
+      const negative = this.shelf.negative(flight.name, now)
       if (negative !== undefined) {
         this.landNegative(flight, negative)
         return false
@@ -284,7 +272,7 @@ export class ReadThrough<K, A, E, R> {
       flight.take(this.policy.staleFor > 0 ? this.shelf.kept.get(flight.name, now)?.held : undefined)
       const stale = this.shelf.troubled.get(flight.name, now) === undefined ? undefined : this.staleOf(flight, now)
       if (stale === undefined) return true
-      this.land(flight, Exit.succeed(this.hit(stale, "stale", now)))
+      this.land(flight, Exit.succeed(this.shelf.hit(stale, "stale", now)))
       return false
     })
     if (wanted.length === 0) return
@@ -302,7 +290,7 @@ export class ReadThrough<K, A, E, R> {
         if (stale === undefined) continue
         const { load } = flight
         load?.waiting.delete(flight)
-        this.land(flight, Exit.succeed(this.hit(stale, "stale", now)))
+        this.land(flight, Exit.succeed(this.shelf.hit(stale, "stale", now)))
         if (load !== undefined && !load.batch.isWanted) this.loads.goOn(load.batch)
       }
     })
@@ -320,25 +308,20 @@ export class ReadThrough<K, A, E, R> {
       const age = flight.began <= began ? 0 : Math.max(0, now - began)
       return this.land(flight, Exit.succeed({ value: exit.value, source: "origin", age }))
     }
-    const negative = this.negative(flight.name, now)
+    const negative = this.shelf.negative(flight.name, now)
     if (negative !== undefined) return this.landNegative(flight, negative)
     // Only what the origin says is made up for: a defect and an interruption go to who asked.
     if (!Cause.hasFails(exit.cause)) return this.land(flight, Exit.failCause(exit.cause))
     const stale = this.staleOf(flight, now)
     if (stale === undefined) return this.standIn(flight, exit.cause, "fallback")
-    this.trouble(flight.name, now)
-    this.land(flight, Exit.succeed(this.hit(stale, "stale", now)))
+    this.shelf.trouble(flight.name, now)
+    this.land(flight, Exit.succeed(this.shelf.hit(stale, "stale", now)))
   }
 
   /** What a flight may serve past its time; nothing of before an invalidation. */
   staleOf({ name, stale, began }: Flight<K, A, E, R>, now: number): HeldValue<A> | undefined {
     if (stale === undefined || !freshness.isServable(stale, now, this.policy.staleFor)) return undefined
     return this.shelf.kept.isFenced(name, stale.loadedAt ?? began, now) ? undefined : stale
-  }
-
-  trouble(name: string, now: number): void {
-    const expires = now + this.policy.throttle
-    this.shelf.troubled.set(name, { value: true, expires, bytes: name.length }, now)
   }
 
   landNegative(flight: Flight<K, A, E, R>, { error }: HeldNegative<E>): void {
@@ -360,52 +343,6 @@ export class ReadThrough<K, A, E, R> {
       if (source === "fallback") this.tally.hits.fallback++
       this.land(flight, Exit.succeed({ value, source, age: 0 }))
     })
-  }
-
-  // Ahead of time
-
-  isDue(name: string, held: Held<A, E>, now: number): boolean {
-    if (!this.policy.refreshes || held.negative || this.loads.running.has(name)) return false
-    const due = freshness.isDue(held, now, this.policy.refreshing, 1 - this.ground.random.nextDoubleUnsafe())
-    return due && this.shelf.troubled.get(name, now) === undefined
-  }
-
-  /** Loads anew what nobody waits for. What memory alone said is first looked up: another process may have done it. */
-  refresh(wanted: ReadonlyArray<Pick<Flight<K, A, E, R>, "key" | "name" | "context">>, lookFirst: boolean): void {
-    if (wanted.length === 0) return
-    const load = (rest: typeof wanted): void => {
-      if (rest.length === 0) return
-      this.tally.refreshes += rest.length
-      this.loads.begin(
-        rest.map(({ context, key, name }) => ({
-          key,
-          name,
-          context,
-          waiting: { load: undefined, loaded: (exit) => this.refreshed(name, exit) }
-        })),
-        false,
-        true
-      )
-    }
-    if (!lookFirst) return load(wanted)
-    const began = this.shelf.now()
-    const look = Effect.map(Effect.exit(this.ground.store.getMany(wanted.map(({ name }) => name))), (exit) => {
-      const now = this.shelf.now()
-      load(
-        wanted.filter(({ name }, index) => {
-          const bytes = Exit.isSuccess(exit) ? exit.value[index] : undefined
-          const held = bytes === undefined ? undefined : this.shelf.open(name, bytes, now)
-          if (held === undefined || !freshness.isFresh(held, now)) return true
-          this.shelf.keep(name, held, began, now)
-          return this.isDue(name, held, now)
-        })
-      )
-    })
-    this.ground.background.run(look)
-  }
-
-  refreshed(name: string, exit: Exit.Exit<A, E>): void {
-    if (Exit.isFailure(exit)) this.trouble(name, this.shelf.now())
   }
 
   // Batches
@@ -445,91 +382,6 @@ export class ReadThrough<K, A, E, R> {
       return Effect.map(this.shelf.write(writings), (written) => this.loads.wrote(writings, written))
     })
   }
-
-  warm(keys: Iterable<K>): Effect.Effect<WarmUp, never, R> {
-    const total = { present: 0, loaded: 0, failed: 0 }
-    const chunk = (some: ReadonlyArray<K>) =>
-      Effect.flatMap(this.lookup(some), ({ load, missing }) =>
-        Effect.map(missing === 0 ? noExits : load, (exits) => {
-          total.present += some.length - missing
-          for (const exit of exits) {
-            if (exit !== undefined) total[Exit.isSuccess(exit) ? "loaded" : "failed"]++
-          }
-        })
-      )
-    return Effect.as(Effect.forEach(chunksOf(keys), chunk, { discard: true }), total)
-  }
-
-  // Invalidation
-
-  invalidate(keys: ReadonlyArray<K>): Effect.Effect<number> {
-    return Effect.suspend(() => {
-      if (keys.length === 0) return Effect.succeed(0)
-      const names = keys.map((key) => this.policy.key(key))
-      const at = this.shelf.now()
-      for (const name of names) this.forget(name, at)
-      this.tell(names, at)
-      return Effect.map(this.shelf.forget(names, at), (heard) => {
-        for (const name of names) {
-          if (heard) this.recovery.forgive(name)
-          else this.recovery.invalidate(name, at)
-        }
-        return heard ? 0 : names.length
-      })
-    })
-  }
-
-  forget(name: string, at: number): void {
-    this.flights.delete(name)
-    this.loads.forget(name)
-    this.shelf.troubled.forget(name)
-    this.shelf.kept.invalidate(name, at, this.shelf.now())
-  }
-
-  tell(names: ReadonlyArray<string>, at: number): void {
-    const { background, backplane } = this.ground
-    if (backplane === undefined) return
-    background.run(
-      Effect.match(backplane.publish(names, at), {
-        onFailure: () => void (this.tally.untold += names.length),
-        onSuccess: () => {}
-      })
-    )
-  }
-
-  /** Hears what other caches forget, until the scope ends. */
-  get listen(): Effect.Effect<void, never, Scope.Scope> {
-    const { backplane } = this.ground
-    if (backplane === undefined) return Effect.void
-    const hear = (message: Message) => Effect.sync(() => this.hear(message))
-    return Effect.asVoid(Effect.forkScoped(Stream.runForEach(backplane.messages, hear)))
-  }
-
-  hear(message: Message): void {
-    if (message._tag === "Forgotten") {
-      this.tally.told += message.keys.length
-      for (const name of message.keys) this.forget(name, message.at)
-      return
-    }
-    // What was missed isn't known, so everything is asked of the store once more; it still shelters from an outage.
-    const { slots } = this.shelf.kept
-    for (const [name, slot] of slots) slots.set(name, { ...slot, value: { ...slot.value, seenAt: -Infinity } })
-  }
 }
-
-/** Most keys of one load of a warm-up. */
-const chunkSize = 100
-
-function* chunksOf<K>(keys: Iterable<K>): Generator<ReadonlyArray<K>> {
-  let chunk: Array<K> = []
-  for (const key of keys) {
-    if (chunk.push(key) < chunkSize) continue
-    yield chunk
-    chunk = []
-  }
-  if (chunk.length > 0) yield chunk
-}
-
-const noExits = Effect.succeed<ReadonlyArray<undefined>>([])
 
 const lost = Exit.die("a cache read landed nowhere")

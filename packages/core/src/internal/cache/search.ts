@@ -96,8 +96,8 @@ export class Search<K, A, E, R> {
   look(place: number, read: Found, bytes: Uint8Array | undefined): Cached<A> | undefined {
     if (bytes !== undefined) return this.open(place, bytes)
     const now = this.cache.shelf.now()
-    const shelter = read === undefined ? this.cache.sheltered(this.names[place] ?? "", now) : undefined
-    if (shelter !== undefined) return this.cache.hit(shelter, "memory", now)
+    const shelter = read === undefined ? this.cache.shelf.sheltered(this.names[place] ?? "", now) : undefined
+    if (shelter !== undefined) return this.cache.shelf.hit(shelter, "memory", now)
     this.missing.push(place)
     return undefined
   }
@@ -116,14 +116,14 @@ export class Search<K, A, E, R> {
       return undefined
     }
     const key = this.keys[place]
-    if (this.cache.isDue(name, held, now)) this.due.push({ key: key as K, name, context: this.context })
-    return this.cache.hit(held, shelf.source, now)
+    if (this.cache.refreshes.isDue(name, held, now)) this.due.push({ key: key as K, name, context: this.context })
+    return this.cache.shelf.hit(held, shelf.source, now)
   }
 
   end(found: Found): Lookup<A, E, R> {
     this.storeDown = found === undefined
     this.cache.tally.misses += this.missing.length
-    this.cache.refresh(this.due, false)
+    this.cache.refreshes.begin(this.due, false)
     return { found: this.found, missing: this.missing.length, load: this.load }
   }
 

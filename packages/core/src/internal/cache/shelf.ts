@@ -1,9 +1,11 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
+import type { Cached, Source } from "../../Cache.ts"
 import type { CacheStore, Entry } from "../../CacheStore.ts"
 import { BoundedMemory } from "./boundedMemory.ts"
-import type { Held, HeldValue } from "./held.ts"
+import * as freshness from "./freshness.ts"
+import type { Held, HeldNegative, HeldValue } from "./held.ts"
 import { decodeEntry, encodeEntry, isEntry } from "./held.ts"
 import type { Policy } from "./policy.ts"
 import type { Tally } from "./tally.ts"
@@ -53,6 +55,29 @@ export class Shelf<K, A, E, R> {
 
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** What memory has where the store has no answer: a value within its time. */
+  sheltered(name: string, now: number): HeldValue<A> | undefined {
+    const held = this.policy.memory === undefined ? undefined : this.kept.get(name, now)?.held
+    return held === undefined || held.negative || !freshness.isFresh(held, now) ? undefined : held
+  }
+
+  negative(name: string, now: number): HeldNegative<E> | undefined {
+    const held = this.policy.negative === undefined ? undefined : this.kept.get(name, now)?.held
+    return held?.negative === true && freshness.isFresh(held, now) ? held : undefined
+  }
+
+  hit(held: HeldValue<A>, source: Exclude<Source, "origin">, now: number): Cached<A> {
+    this.tally.hits[source]++
+    const age = held.loadedAt === undefined ? undefined : Math.max(0, now - held.loadedAt)
+    return { value: held.value, source, age }
+  }
+
+  /** The origin failed for it: it is left alone for a while. */
+  trouble(name: string, now: number): void {
+    const expires = now + this.policy.throttle
+    this.troubled.set(name, { value: true, expires, bytes: name.length }, now)
   }
 
   /** What stored bytes hold, read at `now`; `undefined`, and counted, where they are nothing of ours. */
