@@ -32,7 +32,7 @@ const contenders: ReadonlyArray<readonly [string, () => Promise<unknown>]> = [
     ([size, pool]) =>
       [
         `ioredis, ${size} connection${size === 1 ? "" : "s"}`,
-        () => Promise.all(keys.map((key, i) => pool[i % size]?.get(key)))
+        () => Promise.all(keys.map(async (key, i) => await pool[i % size]?.get(key)))
       ] as const
   ),
   ["RedisStore, 1 connection", () => Promise.all(keys.map((key) => Effect.runPromise(store.getMany([key]))))],
