@@ -17,11 +17,9 @@
  * @since 0.1.0
  */
 import * as Deadline from "@leat/core/Deadline"
-import * as Resilience from "@leat/core/Resilience"
+import type * as Resilience from "@leat/core/Resilience"
 import type * as Bulkhead from "@leat/core/resilience/Bulkhead"
-import * as Failure from "@leat/core/resilience/Failure"
 import * as Hedge from "@leat/core/resilience/Hedge"
-import { ResilienceError } from "@leat/core/resilience/ResilienceError"
 import * as RetryBudget from "@leat/core/RetryBudget"
 import * as RetryPolicy from "@leat/core/RetryPolicy"
 import * as Array from "effect/Array"
@@ -38,6 +36,7 @@ import Pool from "undici/lib/dispatcher/pool.js"
 
 import * as Recommender from "../Recommender.ts"
 import * as Exchange from "./http/Exchange.ts"
+import * as Guard from "./http/Guard.ts"
 import * as Verdict from "./http/Verdict.ts"
 import * as Wave from "./http/Wave.ts"
 
@@ -179,45 +178,15 @@ const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Recommender.Recommender["Service"], never, Scope.Scope> {
   const state: State = { model: undefined, batchMissingUntil: 0, popularMissingUntil: 0 }
   const client = { pool, settings: settingsOf(options), state }
-  // Retries, hedges and the time of a try are inside, around each exchange; these stand around a call or a whole batch.
-  const { protect } = yield* Resilience.make({
-    name: "the recommender",
-    bulkhead: options.bulkhead ?? { permits: 64, maxQueue: 256 },
-    breaker: options.breaker ?? { opens: { consecutive: 5 } }
-  })
-  const recommend = protect((asked: Recommender.RecommendRequest) => single(client, asked))
-  const recommendMany = protect((asked: ReadonlyArray<Recommender.RecommendRequest>) =>
-    Effect.flatMap(many(client, asked), unlessAllFailed)
-  )
+  // Retries, hedges and the time of a try are inside, around each exchange.
+  const guard = yield* Guard.make(options)
   return {
     model: () => state.model,
-    recommend: (asked) => Effect.mapError(recommend(asked), toError),
-    recommendMany: (asked) =>
-      Effect.catch(recommendMany(asked), (failed) => {
-        if (failed instanceof AllFailed) return Effect.succeed(failed.answers)
-        const exit = Exit.fail(toError(failed))
-        return Effect.succeed(asked.map(() => exit))
-      }),
-    popular: (top_n) => Effect.mapError(popular(client, top_n), toError)
+    recommend: guard.one((asked) => single(client, asked)),
+    recommendMany: guard.many((asked) => many(client, asked)),
+    popular: (top_n) => Effect.mapError(popular(client, top_n), Guard.toError)
   }
 })
-
-/** No user of a batch has an answer, for want of a service that is well: to the breaker that is a failed call. */
-class AllFailed {
-  readonly retryable = true
-  readonly answers: Answers
-
-  constructor(answers: Answers) {
-    this.answers = answers
-  }
-}
-
-const unlessAllFailed = (answers: Answers): Effect.Effect<Answers, AllFailed> => {
-  const failed = answers.length > 0 && answers.every((one) => Failure.isTrouble(Failure.ofExit(one) ?? fine))
-  return failed ? Effect.fail(new AllFailed(answers)) : Effect.succeed(answers)
-}
-
-const fine: Failure.Failure = { _tag: "Terminal" }
 
 interface State {
   model: string | undefined
@@ -229,21 +198,6 @@ interface Client {
   readonly pool: Pool
   readonly settings: Settings
   readonly state: State
-}
-
-const toError = (failure: Verdict.Failure | ResilienceError): Recommender.RecommenderError =>
-  new Recommender.RecommenderError({
-    reason: failure instanceof ResilienceError ? refusals[failure.reason] : failure.reason,
-    message: failure.message,
-    retryable: failure.retryable,
-    ...(failure.retryAfter === undefined ? {} : { retryAfter: failure.retryAfter })
-  })
-
-const refusals: { readonly [reason in ResilienceError["reason"]]: Recommender.RecommenderError["reason"] } = {
-  BulkheadFull: "Unavailable",
-  CircuitOpen: "Unavailable",
-  AttemptTimeout: "Timeout",
-  DeadlineExceeded: "Timeout"
 }
 
 interface Question<A> extends Pick<Exchange.Request, "method" | "path" | "body"> {
@@ -355,7 +309,7 @@ const singles = (
         const request = asked[place]
         return request === undefined || !retryable(one)
           ? Exit.succeed(answerOf(one))
-          : Effect.exit(Effect.mapError(single(client, request, retry, one), toError))
+          : Effect.exit(Effect.mapError(single(client, request, retry, one), Guard.toError))
       },
       { concurrency: client.settings.connections }
     )
@@ -363,7 +317,7 @@ const singles = (
 
 type Try = Exit.Exit<Recommender.Ranking, Verdict.Failure>
 
-const answerOf = (one: Try): Answers[number] => Exit.mapError(one, toError)
+const answerOf = (one: Try): Answers[number] => Exit.mapError(one, Guard.toError)
 
 const firstTries = (
   client: Client,
@@ -402,7 +356,9 @@ const batch = (client: Client, asked: ReadonlyArray<Recommender.RecommendRequest
     }),
     {
       onSuccess: (found) =>
-        Effect.succeed(found.map((one) => (Verdict.isFailure(one) ? Exit.fail(toError(one)) : Exit.succeed(one)))),
+        Effect.succeed(
+          found.map((one) => (Verdict.isFailure(one) ? Exit.fail(Guard.toError(one)) : Exit.succeed(one)))
+        ),
       onFailure: (failure) => batchFailed(client, asked, failure)
     }
   )
@@ -423,6 +379,6 @@ const batchFailed = (
   }
   // One by one, only the item that is at fault fails. That is their second try; in an outage it must stay the last.
   if (mayBeOneItem(failure)) return singles(client, asked, RetryPolicy.none)
-  const failed = Exit.fail(toError(failure))
+  const failed = Exit.fail(Guard.toError(failure))
   return Effect.succeed(asked.map(() => failed))
 }

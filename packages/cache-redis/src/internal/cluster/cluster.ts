@@ -38,8 +38,8 @@ export interface Surroundings {
   readonly connect: (endpoint: Endpoint) => Connection
 }
 
-/** A slot on its way is asked for at both ends; more rounds than that, and something is wrong. */
-const maxRounds = 6
+/** A slot on its way is asked for at both ends; sent on more often than that, and something is wrong. */
+const maxHops = 5
 
 /** Milliseconds between two looks at who has what, between two until somebody has said so, and until it is old. */
 const pause = 250
@@ -92,18 +92,27 @@ export class Cluster {
         asking: false,
         naming: "EVALSHA"
       }))
-      return Effect.as(this.rounds(first, results, within, 1), results)
+      return Effect.as(this.rounds(first, results, within), results)
     })
   }
 
-  rounds(sendings: ReadonlyArray<Sending>, results: Array<Result>, within: number, round: number): Effect.Effect<void> {
+  /** `hops`: how often one was sent on; `waits`: how often a slot on its way was waited for, which time alone bounds. */
+  rounds(
+    sendings: ReadonlyArray<Sending>,
+    results: Array<Result>,
+    within: number,
+    hops = 0,
+    waits = 1
+  ): Effect.Effect<void> {
     const end = performance.now() + within
     return Effect.flatMap(this.round(sendings, results, within), (again) => {
       const left = end - performance.now()
-      if (again.length === 0 || round >= maxRounds || left <= 1) return Effect.void
-      const wait = again.some(({ to }) => to === undefined) ? Math.min(patience * round, left / 2) : 0
-      const next = Effect.suspend(() => this.rounds(again, results, end - performance.now(), round + 1))
-      return wait > 0 ? Effect.andThen(Effect.sleep(wait), next) : next
+      if (again.length === 0 || hops >= maxHops || left <= 1) return Effect.void
+      const isHalf = again.some(({ to }) => to === undefined)
+      const next = Effect.suspend(() =>
+        this.rounds(again, results, end - performance.now(), isHalf ? hops : hops + 1, isHalf ? waits + 1 : waits)
+      )
+      return isHalf ? Effect.andThen(Effect.sleep(Math.min(patience * waits, left / 2)), next) : next
     })
   }
 
@@ -196,7 +205,8 @@ export class Cluster {
     }
     this.looking = true
     this.lookedAt = performance.now()
-    for (const seed of this.surroundings.seeds) this.node(addressOf(seed))
+    // A seed may be a name for all of them, and no primary by itself: it is asked where nobody else answers.
+    if (!this.isUp) for (const seed of this.surroundings.seeds) this.node(addressOf(seed))
     this.askOne([...this.nodes.values()])
   }
 
