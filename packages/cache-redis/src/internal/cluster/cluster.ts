@@ -109,9 +109,12 @@ export class Cluster {
       const left = end - performance.now()
       if (again.length === 0 || hops >= maxHops || left <= 1) return Effect.void
       const isHalf = again.some(({ to }) => to === undefined)
-      const next = Effect.suspend(() =>
-        this.rounds(again, results, end - performance.now(), isHalf ? hops : hops + 1, isHalf ? waits + 1 : waits)
-      )
+      const next = Effect.suspend(() => {
+        const rest = end - performance.now()
+        // With no time for a reply what was said last stands.
+        if (rest <= 1) return Effect.void
+        return this.rounds(again, results, rest, isHalf ? hops : hops + 1, isHalf ? waits + 1 : waits)
+      })
       return isHalf ? Effect.andThen(Effect.sleep(Math.min(patience * waits, left / 2)), next) : next
     })
   }
@@ -165,11 +168,16 @@ export class Cluster {
       },
       onSuccess: (replies) => {
         let at = 0
+        let taught = false
         return group.flatMap((sending) => {
           if (sending.asking) at++
           const reply = replies[at++]
           const again = reply instanceof Error ? this.redirected(sending, to, reply) : undefined
           results[sending.index] = reply instanceof Error ? fault(reply) : { reply }
+          // One that brings the script teaches the node, for all that come behind it on this connection.
+          if (again?.[0]?.naming === "EVAL" && taught)
+            return again.map((one): Sending => ({ ...one, naming: "EVALSHA" }))
+          taught ||= again?.[0]?.naming === "EVAL"
           return again ?? []
         })
       }
