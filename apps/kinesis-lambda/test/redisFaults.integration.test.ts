@@ -15,16 +15,23 @@ const redis = (port?: number) =>
     (server) => Effect.promise(() => server.kill())
   )
 
-const started = (server: { readonly host: string; readonly port: number }) =>
+const started = (
+  server: { readonly host: string; readonly port: number },
+  more: Readonly<Record<string, string>> = {}
+) =>
   Effect.gen(function* () {
     const recommender = yield* RecommenderStub.start
     const env = {
       RECOMMENDER_ENDPOINT: recommender.url,
       REDIS_ENDPOINT: server.host,
-      REDIS_PORT: String(server.port)
+      REDIS_PORT: String(server.port),
+      ...more
     }
     return { recommender, lambda: yield* Lambda.start(env) }
   })
+
+/** Where it isn't about time, a machine that is busy with other tests must not decide. */
+const patient = { REDIS_TIMEOUT: "2 seconds" }
 
 const size = 50
 
@@ -210,7 +217,7 @@ describe("what other programs wrote under our key", () => {
   it.live("is a hit when it is a list of ids, however they spell it", () =>
     Effect.gen(function* () {
       const { host, port } = inject("redis")
-      const { lambda, recommender } = yield* started({ host, port })
+      const { lambda, recommender } = yield* started({ host, port }, patient)
       for (const value of ["[9,8,7]", " [ 9 ,\n 8, 7 ] ", "[]"]) {
         yield* Effect.promise(() => RedisProbe.command(port, "SET", key, value))
         assert.deepStrictEqual(yield* lambda.invoke(ask), Lambda.nothingReported)
@@ -224,7 +231,7 @@ describe("what other programs wrote under our key", () => {
   it.live("is a counted miss when it is anything else, and is replaced by what the recommender says", () =>
     Effect.gen(function* () {
       const { host, port } = inject("redis")
-      const { lambda } = yield* started({ host, port })
+      const { lambda } = yield* started({ host, port }, patient)
       const films = JSON.stringify(RecommenderStub.films({ user_id: user, top_n: 3 }))
       for (const value of [
         "",
@@ -248,14 +255,19 @@ describe("what other programs wrote under our key", () => {
   it.live("is a miss when it is no text at all, and hurts no other user of the batch", () =>
     Effect.gen(function* () {
       const { host, port } = inject("redis")
-      const { lambda } = yield* started({ host, port })
+      const { lambda } = yield* started({ host, port }, patient)
       const both = Requests.event([Requests.of(user, "foreign", 3), Requests.of(user + 1, "ours", 3)])
       yield* Effect.promise(() => RedisProbe.command(port, "DEL", key, `rec:user:${user + 1}:top3`))
       yield* Effect.promise(() => RedisProbe.command(port, "RPUSH", key, "1", "2"))
       assert.deepStrictEqual(yield* lambda.invoke(both), Lambda.nothingReported)
       assert.deepStrictEqual(Lambda.counted(lambda.lines()), { hits: 0, misses: 2 })
-      assert.deepStrictEqual(yield* lambda.invoke(both), Lambda.nothingReported)
-      assert.isAtLeast(Lambda.counted(lambda.lines()).hits, 1)
+      // A connection that was not up in the first milliseconds of the function is not written to.
+      let hits = 0
+      for (let tries = 0; tries < 5 && hits === 0; tries++) {
+        assert.deepStrictEqual(yield* lambda.invoke(both), Lambda.nothingReported)
+        hits = Lambda.counted(lambda.lines()).hits
+      }
+      assert.isAtLeast(hits, 1)
     }).pipe(Effect.scoped)
   )
 })
