@@ -20,7 +20,8 @@ interface Turn extends Slice {
 
 const shards = 4
 const keys = 1000
-const warmRecords = 10_000
+/** Until the code of every contestant is compiled: with half a slice the table showed who has more of it, and not what it costs. */
+const warmSlices = 6
 
 /** Publishing in order, without, and in aggregates, beside the SDK alone, onto the embedded stream; prints a table. */
 export const run = async (
@@ -39,7 +40,7 @@ export const run = async (
   }))
   try {
     const slice = slicesOn(stream)
-    await inTurn(seats, (seat) => slice(seat, warmRecords))
+    await inTurn(times(warmSlices), () => inTurn(seats, (seat) => slice(seat, records)))
     const turns = await inTurn(times(options.rounds), (round) =>
       inTurn(shuffled(seats), async (seat): Promise<Turn> => {
         return { ...(await slice(seat, records)), contestant: seat.contestant, round }
