@@ -8,6 +8,7 @@ import * as RecommendationTelemetry from "@leat/recommender/RecommendationTeleme
 import { recommendations } from "@leat/recommender/RecommendationWorker"
 import * as Http from "@leat/recommender/recommender/Http"
 import * as RequestEvents from "@leat/recommender/RequestEvents"
+import * as ConsumerTelemetry from "@leat/transport-kinesis/ConsumerTelemetry"
 import * as EnhancedFanOut from "@leat/transport-kinesis/fetcher/EnhancedFanOut"
 import * as Polling from "@leat/transport-kinesis/fetcher/Polling"
 import * as KinesisClient from "@leat/transport-kinesis/KinesisClient"
@@ -64,6 +65,7 @@ export const App = parts.pipe(
 export const consume = Effect.gen(function* () {
   const options = yield* Config.all(Settings.consumer)
   const consumer = yield* KinesisConsumer.make(recommendations, options)
+  yield* ConsumerTelemetry.report(consumer, options)
   yield* Layer.build(Health.layerConfig)
   return yield* consumer.join
 }).pipe(Effect.scoped)

@@ -38,10 +38,12 @@ import { CheckpointStore } from "./Checkpoint.ts"
 import { Fetcher } from "./Fetcher.ts"
 import * as Deliveries from "./internal/deliveries.ts"
 import * as Feed from "./internal/feed.ts"
+import * as Monotonic from "./internal/monotonic.ts"
 import * as KinesisClient from "./KinesisClient.ts"
 import * as ConsumerEvent from "./kinesisConsumer/ConsumerEvent.ts"
 import * as ConsumerLog from "./kinesisConsumer/ConsumerLog.ts"
 import * as Discovery from "./kinesisConsumer/Discovery.ts"
+import { Lag } from "./kinesisConsumer/Lag.ts"
 import type * as Ownership from "./kinesisConsumer/Ownership.ts"
 import type { TakenOver } from "./kinesisConsumer/Tenure.ts"
 import * as Tenure from "./kinesisConsumer/Tenure.ts"
@@ -195,6 +197,7 @@ export const make: <R>(
   }
 
   const group = { application: options.application, stream: `${nameOf(summary.streamArn)}@${summary.createdAt}` }
+  const lag = new Lag()
   const owner = options.owner ?? `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`
   const room: Ownership.Room<R> = {
     worker,
@@ -205,6 +208,7 @@ export const make: <R>(
     store,
     fetcher,
     emit,
+    lag,
     settings
   }
   const services = yield* Effect.context<Journal>()
@@ -224,7 +228,7 @@ export const make: <R>(
   yield* Effect.forkScoped(loudly(failed, StreamSettings.watch(watched, summary)))
   yield* Effect.forkScoped(loudly(failed, discovery))
   const consumer: KinesisConsumer = {
-    stats: Effect.sync(feed.stats),
+    stats: Effect.map(Monotonic.millis, (at) => ({ ...feed.stats(), behind: lag.read(at) })),
     events: feed.events,
     join: Deferred.await(failed)
   }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Outcome from "@leat/core/Outcome"
+import * as Worker from "@leat/core/Worker"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,10 +12,11 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Aggregation from "../src/Aggregation.ts"
 import * as Cluster from "../src/assignment/Cluster.ts"
 import * as Checkpoint from "../src/Checkpoint.ts"
+import * as FencingToken from "../src/FencingToken.ts"
 import { Fetcher } from "../src/Fetcher.ts"
 import * as ShardPosition from "../src/ShardPosition.ts"
 import * as FakeKinesis from "../src/testing/FakeKinesis.ts"
-import { groupOf, later, never, noted, recorder, rows, start, until, world } from "./kinesisConsumer/World.ts"
+import { groupOf, later, never, Noted, noted, recorder, rows, start, until, world } from "./kinesisConsumer/World.ts"
 
 const shard0 = "shardId-000000000000"
 const shard1 = "shardId-000000000001"
@@ -471,6 +473,30 @@ describe("a consumer", () => {
       yield* place.stream.split(shard0)
       yield* until("the end", () => running.told("ShardEnded").length === 1)
       assert.isFalse((yield* running.consumer.stats).behind.has(shard0))
+    })
+  )
+
+  it.effect("handlers know the fencing token of their shard, and it grows with each takeover", () =>
+    Effect.gen(function* () {
+      const place = yield* world()
+      const holds: Array<FencingToken.Hold | undefined> = []
+      const worker = Worker.make("fenced", {
+        events: [Noted],
+        handle: {
+          *Noted() {
+            holds.push(yield* FencingToken.FencingToken)
+          }
+        }
+      })
+      for (const [index, id] of ["a1", "a2"].entries()) {
+        yield* place.stream.put(noted(id))
+        const running = yield* start(place, worker)
+        yield* until(`${id} handled`, () => holds.length === index + 1)
+        yield* running.stop
+      }
+      const [first, second] = holds
+      assert.strictEqual(first?.partition, `s/${shard0}`)
+      assert.isAbove(second?.token ?? 0, first?.token ?? Infinity)
     })
   )
 

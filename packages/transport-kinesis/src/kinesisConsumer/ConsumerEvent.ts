@@ -82,7 +82,15 @@ export type ConsumerEvent =
     }
 
 /**
- * Counts since the start.
+ * What is counted over events.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Counts = Omit<Stats, "behind">
+
+/**
+ * Counts since the start, and the lag now.
  *
  * @category models
  * @since 0.1.0
@@ -97,7 +105,10 @@ export interface Stats {
   readonly checkpointFailures: number
   readonly fetchFailures: number
   readonly fenced: number
-  /** Milliseconds behind the tip for each shard that is read here now. A shard that leaves takes its figure along. */
+  /**
+   * Milliseconds that each shard which is read here is behind the tip, at most: what its last page said, and the time since.
+   * It grows while nothing is read. A shard that leaves takes its figure along.
+   */
   readonly behind: ReadonlyMap<string, number>
 }
 
@@ -107,15 +118,14 @@ export interface Stats {
  * @category constants
  * @since 0.1.0
  */
-export const none: Stats = {
+export const none: Counts = {
   batches: 0,
   settled: 0,
   held: 0,
   checkpoints: 0,
   checkpointFailures: 0,
   fetchFailures: 0,
-  fenced: 0,
-  behind: new Map()
+  fenced: 0
 }
 
 /**
@@ -124,39 +134,21 @@ export const none: Stats = {
  * @category transitions
  * @since 0.1.0
  */
-export const count = (stats: Stats, event: ConsumerEvent): Stats => {
+export const count = (counts: Counts, event: ConsumerEvent): Counts => {
   switch (event._tag) {
     case "BatchProcessed":
-      return {
-        ...stats,
-        batches: stats.batches + 1,
-        settled: stats.settled + event.settled,
-        behind: behind(stats, event.shardId, event.millisBehindLatest)
-      }
+      return { ...counts, batches: counts.batches + 1, settled: counts.settled + event.settled }
     case "LaneHeld":
-      return { ...stats, held: stats.held + 1 }
+      return { ...counts, held: counts.held + 1 }
     case "Checkpointed":
-      return { ...stats, checkpoints: stats.checkpoints + 1 }
+      return { ...counts, checkpoints: counts.checkpoints + 1 }
     case "CheckpointFailed":
-      return { ...stats, checkpointFailures: stats.checkpointFailures + 1 }
+      return { ...counts, checkpointFailures: counts.checkpointFailures + 1 }
     case "FetchFailed":
-      return { ...stats, fetchFailures: stats.fetchFailures + 1 }
-    case "ShardStarted":
-      return { ...stats, behind: behind(stats, event.shardId, 0) }
+      return { ...counts, fetchFailures: counts.fetchFailures + 1 }
     case "ShardFenced":
-      return { ...stats, fenced: stats.fenced + 1, behind: behind(stats, event.shardId, undefined) }
-    case "ShardEnded":
-    case "ShardReleased":
-      return { ...stats, behind: behind(stats, event.shardId, undefined) }
+      return { ...counts, fenced: counts.fenced + 1 }
     default:
-      return stats
+      return counts
   }
-}
-
-const behind = (stats: Stats, shardId: string, millis: number | undefined): Stats["behind"] => {
-  if (stats.behind.get(shardId) === millis) return stats.behind
-  const next = new Map(stats.behind)
-  if (millis === undefined) next.delete(shardId)
-  else next.set(shardId, millis)
-  return next
 }

@@ -11,6 +11,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 
+import * as FencingToken from "../FencingToken.ts"
 import * as Monotonic from "../internal/monotonic.ts"
 import { noteProgress } from "./Ownership.ts"
 import type { Ownership, Room } from "./Ownership.ts"
@@ -103,15 +104,20 @@ const tellHeld = <R>(
 
 /** A journal that can't be reached holds the shard: without it nothing can be settled. No outcomes when it is to stop. */
 const untilJournaled = Effect.fnUntraced(function* <R>(
-  { room, shard, stop }: Ownership<R>,
+  { room, shard, stop, token }: Ownership<R>,
   batch: ReadonlyArray<Window.Entry>
 ) {
   const deliveries: Array<Delivery> = []
   for (const { delivery } of batch) if (delivery !== undefined) deliveries.push(delivery)
+  const hold = { partition: room.partition(shard.shardId), token }
   for (let attempt = 1; !Deferred.isDoneUnsafe(stop); attempt++) {
     const tried = yield* room.worker
       .process(deliveries)
-      .pipe(Deadline.within(room.settings.batchTimeout), Effect.result)
+      .pipe(
+        Deadline.within(room.settings.batchTimeout),
+        Effect.provideService(FencingToken.FencingToken, hold),
+        Effect.result
+      )
     if (tried._tag === "Success") return tried.success.outcomes
     if (!tried.failure.retryable) return yield* tried.failure
     room.emit({ _tag: "JournalFailed", shardId: shard.shardId, error: tried.failure })

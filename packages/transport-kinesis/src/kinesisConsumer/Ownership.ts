@@ -15,6 +15,7 @@ import type * as KinesisError from "../KinesisError.ts"
 import * as ShardPosition from "../ShardPosition.ts"
 import type * as Checkpointer from "./Checkpointer.ts"
 import type { ConsumerEvent } from "./ConsumerEvent.ts"
+import type { Lag } from "./Lag.ts"
 import type * as Resume from "./Resume.ts"
 import type * as Window from "./Window.ts"
 
@@ -33,6 +34,7 @@ export interface Room<R> {
   readonly store: Checkpoint.CheckpointStore["Service"]
   readonly fetcher: Fetcher.Fetcher["Service"]
   readonly emit: (event: ConsumerEvent) => void
+  readonly lag: Lag
   readonly settings: Settings
 }
 

@@ -68,15 +68,17 @@ export const open = Effect.fnUntraced(function* <R>(
     if (exit === undefined) return
     reading = undefined
     const pages = yield* Pull.catchDone(exit, () => Effect.succeed(undefined))
+    const now = yield* Monotonic.millis
     if (pages === undefined) ended = true
     for (const page of pages ?? []) {
       behind = page.millisBehindLatest
+      room.lag.note(shardId, behind, now)
       if (page.records.length === 0) continue
       offer(ownership, page.records, first)
       first = false
     }
     // A page of which nothing is delivered moves the watermark too, and no batch follows that would note it.
-    noteProgress(ownership, 0, yield* Monotonic.millis)
+    noteProgress(ownership, 0, now)
   })
   return {
     ended: () => ended,

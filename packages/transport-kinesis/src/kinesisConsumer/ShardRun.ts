@@ -35,13 +35,17 @@ export const run: <R>(room: Room<R>, shard: KinesisClient.Shard) => Effect.Effec
     const { position, shardId, token } = owned
     if (position._tag === "End") return "Ended"
     room.emit({ _tag: "ShardStarted", shardId, position, token })
+    room.lag.note(shardId, 0, yield* Monotonic.millis)
     const { checkpointEvery: every, checkpointInterval: interval } = room.settings
     const checkpointer = Checkpointer.make({ ...room, shardId, token, every, interval })
     const stop = Deferred.makeUnsafe<void>()
     const ownership: Ownership<R> = { room, shard, position, token, checkpointer, stop, window: new Window.Window() }
     // No worker asks for the loop's own scope: `Exclude<R, Scope>` is R, which the compiler can't see for a generic R.
     const scoped = Effect.scoped(loop(ownership)) as Effect.Effect<Ending, Failure, R | Journal>
-    return yield* HandOver.gracefully(ownership, scoped)
+    return yield* Effect.ensuring(
+      HandOver.gracefully(ownership, scoped),
+      Effect.sync(() => room.lag.forget(shardId))
+    )
   })
 
 const acquire = <R>(
