@@ -33,7 +33,7 @@ export const startFamily = (command: string, args: ReadonlyArray<string>, option
     parent(name)
   }
   const end = async (request: () => void) => {
-    child.ref()
+    reference(child)
     request()
     await ended
   }
@@ -84,7 +84,16 @@ const send = (pid: number, name: NodeJS.Signals) => {
   } catch {}
 }
 
+/** With its pipes: the parent may end before they do, and who waits for both must not run out of things to wait for. */
+const reference = (child: ChildProcess) => {
+  child.ref()
+  for (const stream of pipesOf(child)) stream.ref()
+}
+
 const unreference = (child: ChildProcess) => {
   child.unref()
-  for (const stream of [child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref()
+  for (const stream of pipesOf(child)) stream.unref()
 }
+
+const pipesOf = ({ stderr, stdout }: ChildProcess): ReadonlyArray<Socket> =>
+  [stdout, stderr].filter((stream) => stream instanceof Socket)
