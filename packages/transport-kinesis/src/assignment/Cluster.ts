@@ -16,7 +16,7 @@
  *
  * **Gotchas.** Shares count names, not how much there is to do for each, and are even for names that the same machines
  * offer: of two applications on different machines each is shared on its own. What a machine offers and nobody holds for
- * more than two leases is an error in the log and a gauge (`leat_shard_assignment_unowned`). A machine that was frozen
+ * more than two leases, and 15 s, is an error in the log and a gauge (`leat_shard_assignment_unowned`). A machine that was frozen
  * in the middle of a write and goes on finishes it: fence what a run writes.
  *
  * @since 0.1.0

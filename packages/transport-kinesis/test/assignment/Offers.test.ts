@@ -145,7 +145,7 @@ describe("whatever names machines offer", () => {
 })
 
 describe("a name that nobody takes though it is offered", () => {
-  it.effect("is an error in the log after two leases, by its name", () =>
+  it.effect("is an error in the log after two leases and fifteen seconds, by its name", () =>
     Effect.gen(function* () {
       const said: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => {
@@ -159,7 +159,7 @@ describe("a name that nobody takes though it is offered", () => {
         Logger.layer([logger])
       )
       yield* Context.get(built, ShardAssignment).offer("shop/orders/shardId-7", Effect.never)
-      yield* seconds(12)
+      yield* seconds(15)
       assert.deepStrictEqual(said, [])
       yield* seconds(16)
       assert.isAbove(said.length, 0)

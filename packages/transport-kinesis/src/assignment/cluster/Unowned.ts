@@ -10,7 +10,7 @@ import * as Metric from "effect/Metric"
 import type { LeaseStore, ShardAssignmentError } from "./LeaseStore.ts"
 
 const unowned = Metric.gauge("leat_shard_assignment_unowned", {
-  description: "Names that this machine offers to run and no machine has held for more than two leases"
+  description: "Names that this machine offers to run and no machine has held for long"
 })
 
 /**
@@ -26,6 +26,14 @@ export const seen = (
 ): ReadonlyMap<string, number> => new Map(free.map((name) => [name, before.get(name) ?? now]))
 
 /**
+ * Milliseconds for which a name may be free at least: who offers it need not have heard yet that it has nothing left to run.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const patience = 15_000
+
+/**
  * A look that asks the store once a lease which of the names given nobody holds.
  *
  * @category constructors
@@ -35,6 +43,7 @@ export const make = (
   leases: LeaseStore,
   lease: number
 ): ((names: Iterable<string>) => Effect.Effect<void, ShardAssignmentError>) => {
+  const most = Math.max(patience, 2 * lease)
   let found: ReadonlyMap<string, number> = new Map()
   let asked = -Infinity
   return (names) =>
@@ -46,11 +55,11 @@ export const make = (
       asked = now
       const offered = [...names]
       found = seen(found, offered.length === 0 ? [] : yield* leases.unheld(offered), now)
-      const late = [...found].filter(([, since]) => now - since > 2 * lease).map(([name]) => name)
+      const late = [...found].filter(([, since]) => now - since > most).map(([name]) => name)
       yield* Metric.update(unowned, late.length)
       if (late.length === 0) return
       yield* Effect.logError(
-        `nobody has run ${late.slice(0, 10).join(", ")}${late.length > 10 ? ` and ${late.length - 10} more` : ""} for more than two leases; every machine that offers these is at its share, or can't take them: look at the other machines' logs`
+        `nobody has run ${late.slice(0, 10).join(", ")}${late.length > 10 ? ` and ${late.length - 10} more` : ""} for more than ${most / 1000} s; every machine that offers these is at its share, or can't take them: look at the other machines' logs`
       )
     })
 }
