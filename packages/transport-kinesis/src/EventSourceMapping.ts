@@ -21,7 +21,8 @@
  *   more). If it is given up, the document spans the records of the window. A window that outgrew 1 MB gets a final call
  *   with the state that did, marked as both final and early.
  * - Positions are written when a window closes, so that a restart fills it anew.
- * - A position whose record is no longer retained goes on at the oldest that is, and an event says so.
+ * - A position whose record is no longer retained goes on at the oldest that is, and an event says so, also where AWS
+ *   answers such a position with empty pages for ever.
  * - A destination that fails is asked again while the shard waits; AWS drops the document.
  *
  * **Not modelled.** Enhanced fan-out, Kafka destinations, merging of on-failure documents, the minutes that AWS takes to
@@ -52,6 +53,7 @@ import * as Poller from "./eventSourceMapping/Poller.ts"
 import * as Progress from "./eventSourceMapping/Progress.ts"
 import * as Reader from "./eventSourceMapping/Reader.ts"
 import * as Supervisor from "./eventSourceMapping/Supervisor.ts"
+import type { FetcherEvent } from "./Fetcher.ts"
 import * as Feed from "./internal/feed.ts"
 import * as KinesisClient from "./KinesisClient.ts"
 import type * as KinesisError from "./KinesisError.ts"
@@ -225,12 +227,20 @@ const poll = (
       ...shard,
       client,
       pollInterval: settings.pollInterval,
-      onError: (error) => feed.emit({ _tag: "ReadFailed", shardId, error }),
-      onTrimmed: (after, resumed) => feed.emit({ _tag: "RecordsTrimmed", shardId, after, resumed })
+      onEvent: (event) => told(event, feed.emit)
     }),
     passed: (sequenceNumber) => progress.checkpoint(shardId, sequenceNumber),
     reading: () => progress.reading(shardId)
   })
+}
+
+/** An iterator that was renewed is nobody's concern. */
+const told = (event: FetcherEvent, emit: (event: MappingEvent.MappingEvent) => void): void => {
+  if (event._tag === "FetchFailed") emit({ ...event, _tag: "ReadFailed" })
+  else if (event._tag === "RecordsTrimmed") {
+    const { position: after, resumed, shardId } = event
+    emit({ _tag: "RecordsTrimmed", shardId, after, resumed })
+  }
 }
 
 /**

@@ -315,10 +315,10 @@ describe("a mapping", () => {
     return Effect.gen(function* () {
       const mapping = yield* EventSourceMapping.make({ ...settings, handler })
       yield* TestClock.adjust("2500 millis")
-      assert.deepStrictEqual(
-        kinesis.reads.map((read) => read.at),
-        [0, 1000, 2000]
-      )
+      const [first = -1, second = -1, third = -1] = kinesis.reads.map((read) => read.at)
+      assert.strictEqual(first, 0)
+      assert.isTrue(second >= 1000 && second <= 1400)
+      assert.isTrue(third > second)
       assert.deepStrictEqual(seen(), ["1"])
       assert.strictEqual((yield* mapping.stats).readFailures, 2)
     }).pipe(Effect.provide(kinesis.layer))

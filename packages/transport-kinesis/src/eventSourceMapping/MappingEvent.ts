@@ -66,7 +66,12 @@ export type MappingEvent =
       readonly error: Checkpoint.CheckpointError
     }
   /** The record that was done last is gone from the stream, and so may be others before `resumed`. */
-  | { readonly _tag: "RecordsTrimmed"; readonly shardId: string; readonly after: string; readonly resumed: string }
+  | {
+      readonly _tag: "RecordsTrimmed"
+      readonly shardId: string
+      readonly after: string
+      readonly resumed: string | undefined
+    }
   /** The stream forgot a shard before it was read to its end. */
   | { readonly _tag: "ShardLost"; readonly shardId: string; readonly position: ShardPosition.ShardPosition }
   | { readonly _tag: "GivenUp"; readonly shardId: string; readonly failure: OnFailure.Failure }

@@ -97,29 +97,39 @@ describe("a mapping with checkpoints", () => {
     }).pipe(Effect.provide([layers, Checkpoint.layerMemory]))
   )
 
-  it.effect("T16: whose record the stream no longer has goes on at the oldest that it has, and says so", () =>
-    Effect.gen(function* () {
-      const stream = (yield* FakeKinesis.FakeKinesis).stream("s")
-      const checkpoints = yield* kept
-      const { handler, seen } = recorder()
-      yield* stream.put({ data: "1" })
-      yield* session({ handler, checkpoints, startingPosition: "LATEST" })
-      const [, three] = yield* stream.put({ data: "2" }, { data: "3" })
-      yield* stream.trim("shardId-000000000000", three?.sequenceNumber)
-      const mapping = yield* EventSourceMapping.make({ ...settings, handler, checkpoints, startingPosition: "LATEST" })
-      const met: Array<EventSourceMapping.Event> = []
-      yield* mapping.events.pipe(
-        Stream.runForEach((event) => Effect.sync(() => met.push(event))),
-        Effect.forkScoped({ startImmediately: true })
-      )
-      yield* drain(mapping)
-      assert.deepStrictEqual(seen, ["1", "3"])
-      assert.deepStrictEqual(
-        met.flatMap((event) => (event._tag === "RecordsTrimmed" ? [event.resumed] : [])),
-        [three?.sequenceNumber]
-      )
-    }).pipe(Effect.provide([layers, Checkpoint.layerMemory]))
-  )
+  for (const trimmedPositions of ["oldest", "stuck", "refused"] as const) {
+    const forgetful = FakeKinesis.layer({ streams: [{ name: "s" }], trimmedPositions })
+    it.effect(
+      `T16: whose record the stream no longer has goes on at the oldest that it has, and says so (${trimmedPositions})`,
+      () =>
+        Effect.gen(function* () {
+          const stream = (yield* FakeKinesis.FakeKinesis).stream("s")
+          const checkpoints = yield* kept
+          const { handler, seen } = recorder()
+          yield* stream.put({ data: "1" })
+          yield* session({ handler, checkpoints, startingPosition: "LATEST" })
+          const [, three] = yield* stream.put({ data: "2" }, { data: "3" })
+          yield* stream.trim("shardId-000000000000", three?.sequenceNumber)
+          const mapping = yield* EventSourceMapping.make({
+            ...settings,
+            handler,
+            checkpoints,
+            startingPosition: "LATEST"
+          })
+          const met: Array<EventSourceMapping.Event> = []
+          yield* mapping.events.pipe(
+            Stream.runForEach((event) => Effect.sync(() => met.push(event))),
+            Effect.forkScoped({ startImmediately: true })
+          )
+          yield* drain(mapping)
+          assert.deepStrictEqual(seen, ["1", "3"])
+          assert.deepStrictEqual(
+            met.flatMap((event) => (event._tag === "RecordsTrimmed" ? [event.resumed] : [])),
+            [three?.sequenceNumber]
+          )
+        }).pipe(Effect.provide([forgetful, Checkpoint.layerMemory]))
+    )
+  }
 
   it.effect("T17: begins anew on a stream that was made anew under its name", () =>
     Effect.gen(function* () {
