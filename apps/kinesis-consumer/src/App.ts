@@ -64,8 +64,7 @@ export const App = parts.pipe(
 /** Consumes until it is interrupted or fails. */
 export const consume = Effect.gen(function* () {
   const options = yield* Config.all(Settings.consumer)
-  const consumer = yield* KinesisConsumer.make(recommendations, options)
-  yield* ConsumerTelemetry.report(consumer, options)
+  const consumer = yield* KinesisConsumer.make(recommendations, options).pipe(ConsumerTelemetry.reporting(options))
   yield* Layer.build(Health.layerConfig)
   return yield* consumer.join
 }).pipe(Effect.scoped)

@@ -17,7 +17,8 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 import type { KinesisConsumer } from "./KinesisConsumer.ts"
-import type { Stats } from "./kinesisConsumer/ConsumerEvent.ts"
+import { none } from "./kinesisConsumer/ConsumerEvent.ts"
+import type { Counts, Stats } from "./kinesisConsumer/ConsumerEvent.ts"
 
 /**
  * What is written and where.
@@ -38,27 +39,47 @@ export interface Options {
 }
 
 /**
- * Writes the metrics of a consumer until the scope closes, and then once more, so that nothing is left uncounted.
+ * Starts a consumer and writes its metrics; the last ones when it has given back its shards, so that what it finished then
+ * is counted too.
  *
- * @category running
+ * @example
+ * ```ts no-run
+ * import type { Worker } from "@leat/core/Worker"
+ * import * as ConsumerTelemetry from "@leat/transport-kinesis/ConsumerTelemetry"
+ * import * as KinesisConsumer from "@leat/transport-kinesis/KinesisConsumer"
+ *
+ * const options = { stream: "orders", application: "shop" }
+ * export const start = (worker: Worker<never>) =>
+ *   KinesisConsumer.make(worker, options).pipe(ConsumerTelemetry.reporting(options))
+ * ```
+ *
+ * @category combinators
  * @since 0.1.0
  */
-export const report = (
-  consumer: Pick<KinesisConsumer, "stats">,
-  options: Options
-): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const write = options.write ?? ((line) => void process.stdout.write(`${line}\n`))
-    let before = yield* consumer.stats
-    const tell = Effect.gen(function* () {
-      const after = yield* consumer.stats
-      const at = yield* Clock.currentTimeMillis
-      for (const document of documents(before, after, at, options)) write(JSON.stringify(document))
-      before = after
+export const reporting =
+  (options: Options) =>
+  <E, R>(start: Effect.Effect<KinesisConsumer, E, R>): Effect.Effect<KinesisConsumer, E, R | Scope.Scope> =>
+    Effect.gen(function* () {
+      let tell = Effect.void
+      // Before the consumer's own, which therefore runs first.
+      yield* Effect.addFinalizer(() => tell)
+      const consumer = yield* start
+      tell = teller(consumer, options)
+      yield* Effect.sleep(options.interval ?? "1 minute").pipe(Effect.andThen(tell), Effect.forever, Effect.forkScoped)
+      return consumer
     })
-    yield* Effect.addFinalizer(() => tell)
-    yield* Effect.sleep(options.interval ?? "1 minute").pipe(Effect.andThen(tell), Effect.forever, Effect.forkScoped)
+
+/** Writes what happened since it was run last. */
+const teller = ({ stats }: KinesisConsumer, options: Options): Effect.Effect<void> => {
+  const write = options.write ?? ((line) => void process.stdout.write(`${line}\n`))
+  let before: Counts = none
+  return Effect.gen(function* () {
+    const after = yield* stats
+    const at = yield* Clock.currentTimeMillis
+    for (const document of documents(before, after, at, options)) write(JSON.stringify(document))
+    before = after
   })
+}
 
 /**
  * The most values that one metric of a document may carry.
@@ -68,12 +89,12 @@ export const report = (
  */
 export const valuesPerDocument = 100
 
-const counts = {
-  RecordsProcessed: (stats: Stats) => stats.settled,
-  LanesHeld: (stats: Stats) => stats.held,
-  FetchFailures: (stats: Stats) => stats.fetchFailures,
-  CheckpointFailures: (stats: Stats) => stats.checkpointFailures,
-  ShardsFenced: (stats: Stats) => stats.fenced
+const metrics = {
+  RecordsProcessed: (counts: Counts) => counts.settled,
+  LanesHeld: (counts: Counts) => counts.held,
+  FetchFailures: (counts: Counts) => counts.fetchFailures,
+  CheckpointFailures: (counts: Counts) => counts.checkpointFailures,
+  ShardsFenced: (counts: Counts) => counts.fenced
 }
 
 /**
@@ -83,9 +104,9 @@ const counts = {
  * @category encoding
  * @since 0.1.0
  */
-export const documents = (before: Stats, after: Stats, at: number, options: Options): ReadonlyArray<object> => {
+export const documents = (before: Counts, after: Stats, at: number, options: Options): ReadonlyArray<object> => {
   const lags = [...after.behind.values()]
-  const counted = Object.entries(counts).map(([name, of]) => [name, of(after) - of(before)] as const)
+  const counted = Object.entries(metrics).map(([name, of]) => [name, of(after) - of(before)] as const)
   const head = lags.slice(0, valuesPerDocument)
   const rest = Array.from({ length: Math.ceil(lags.length / valuesPerDocument) - 1 }, (_, index) =>
     lags.slice((index + 1) * valuesPerDocument, (index + 2) * valuesPerDocument)

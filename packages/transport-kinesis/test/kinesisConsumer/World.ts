@@ -5,6 +5,7 @@ import * as Worker from "@leat/core/Worker"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
@@ -14,6 +15,7 @@ import * as TestClock from "effect/testing/TestClock"
 import type { ShardAssignmentError } from "../../src/assignment/Cluster.ts"
 import * as Solo from "../../src/assignment/Solo.ts"
 import * as Checkpoint from "../../src/Checkpoint.ts"
+import type * as ConsumerTelemetry from "../../src/ConsumerTelemetry.ts"
 import type { Fetcher } from "../../src/Fetcher.ts"
 import * as Polling from "../../src/fetcher/Polling.ts"
 import * as KinesisConsumer from "../../src/KinesisConsumer.ts"
@@ -101,12 +103,14 @@ export const start = (
     readonly store?: Checkpoint.CheckpointStore["Service"]
     readonly fetcher?: Layer.Layer<Fetcher>
     readonly assignment?: Layer.Layer<ShardAssignment, ShardAssignmentError>
+    readonly around?: ReturnType<typeof ConsumerTelemetry.reporting>
   } = {}
 ) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
     const events: Array<ConsumerEvent> = []
     const {
+      around = identity,
       assignment = Solo.layer,
       fetcher = Layer.provide(Polling.layer(), kinesis.layer),
       store: given = store,
@@ -122,10 +126,9 @@ export const start = (
     )
     const onEvent = (event: ConsumerEvent) => void events.push(event)
     const services = yield* Layer.buildWithScope(layers, scope)
-    const consumer = yield* KinesisConsumer.make(worker, { stream: "s", application: "test", onEvent, ...rest }).pipe(
-      Effect.provide(services),
-      Scope.provide(scope)
-    )
+    const consumer = yield* around(
+      KinesisConsumer.make(worker, { stream: "s", application: "test", onEvent, ...rest })
+    ).pipe(Effect.provide(services), Scope.provide(scope))
     const running: Running = {
       consumer,
       events,
