@@ -236,6 +236,8 @@ describe("npm start", () => {
         }),
         (socket) => Effect.sync(() => socket.destroy())
       )
+      // Behind it, so that when this is answered the half one has come in, however busy the machine is.
+      yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/health`).then((response) => response.text()))
       program.child.kill("SIGINT")
       yield* Effect.sleep("500 millis")
       assert.isTrue(isLeft(program))

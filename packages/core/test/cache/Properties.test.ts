@@ -40,7 +40,7 @@ for (const [title, options] of [
 ] as const) {
   describe(`a cache, ${title}`, () => {
     it.effect.prop(
-      "serves nothing of before an invalidation or past its time, and loads a key once at a time",
+      "serves nothing of before an invalidation or past its time, and loads a key once at a time between invalidations",
       [Schema.Array(Step)],
       ([steps]) =>
         Effect.gen(function* () {
@@ -100,7 +100,8 @@ for (const [title, options] of [
           origin = "up"
           yield* TestClock.adjust(5_000)
           yield* Fiber.joinAll(readers)
-          assert.isAtMost(state.most, 1)
+          // A load that an invalidation made worthless ends beside the one that follows it.
+          assert.isAtMost(state.most, 1 + Math.max(...versions))
           const { hits, loadErrors, loads } = yield* cache.stats
           assert.isAtMost(loadErrors, loads)
           assert.isAtLeast(hits.memory + hits.redis + hits.stale, 0)

@@ -14,6 +14,7 @@ import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { once } from "node:events"
+import { setImmediate } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 
 import * as Clock from "effect/Clock"
@@ -69,7 +70,7 @@ export interface Options {
  * @since 0.1.0
  */
 export interface LambdaRuntime {
-  /** Rejects with a {@link LambdaRuntimeError}. */
+  /** Rejects with a {@link LambdaRuntimeError}. By then `onOutput` has what the function printed before its answer. */
   readonly invoke: (event: unknown) => Promise<unknown>
   /** The same as a handler: the function makes its own context. */
   readonly handler: LambdaEvent.Handler
@@ -148,17 +149,30 @@ interface Environment {
   /** Starts one unless one runs; the error of its start. */
   readonly start: () => Promise<RuntimeApi.ErrorDocument | undefined>
   readonly stop: () => Promise<void>
+  /** What it printed before its last answer has been heard. */
+  readonly heard: () => Promise<void>
 }
 
 const makeEnvironment = (api: RuntimeApi.RuntimeApi, { args, env, file }: Command, options: Options): Environment => {
   let child: ChildProcess | undefined
+  let chunks = 0
   return {
+    // It lies in the pipes when the answer comes, though that may be read first: until a turn of the event loop brought none.
+    heard: async () => {
+      for (let before = -1; before < chunks;) {
+        before = chunks
+        await setImmediate()
+      }
+    },
     start: async () => {
       if (child !== undefined) return undefined
       const spawned = spawn(file, args, { cwd: options.taskRoot, env, stdio: ["ignore", "pipe", "pipe"] })
       child = spawned
       for (const stream of [spawned.stdout, spawned.stderr]) {
-        stream.on("data", (chunk: Buffer) => options.onOutput?.(chunk.toString("utf8")))
+        stream.on("data", (chunk: Buffer) => {
+          chunks += 1
+          options.onOutput?.(chunk.toString("utf8"))
+        })
       }
       const gone = (errorMessage: string) => {
         if (child === spawned) child = undefined
@@ -201,6 +215,7 @@ const runtime = (
       functionArn: `arn:aws:lambda:us-east-1:000000000000:function:${options.functionName ?? "function"}`
     })
     clearTimeout(timer)
+    await environment.heard()
     if (outcome._tag === "Answered") return outcome.body === "" ? null : JSON.parse(outcome.body)
     throw overran ? timedOut(timeout) : failure(reasonOf(outcome.error), outcome.error)
   }
