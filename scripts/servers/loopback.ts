@@ -4,13 +4,29 @@ import { createServer } from "node:net"
 
 export const host = "127.0.0.1"
 
-/** The system's choice. Another process could take it before the server does; then the start fails and says so. */
-export const freePort = async (): Promise<number> => {
-  const probe = createServer().listen(0, host)
-  await once(probe, "listening")
-  const address = probe.address()
+// Below what systems give to whoever doesn't ask for a port (from 32768 on Linux, 49152 elsewhere): nobody takes it while its
+// server is down, not even a client of that server, which would meet itself on the port that it calls.
+const lowest = 11_000
+const highest = 32_000
+
+/** A port that was free a moment ago. Another process could take it before the server does; then the start fails and says so. */
+export const freePort = async (below = highest): Promise<number> => {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = lowest + Math.floor(Math.random() * (below - lowest))
+    // oxlint-disable-next-line no-await-in-loop -- one that is free is enough
+    if (await isFree(port)) return port
+  }
+  throw new Error("no free port on loopback")
+}
+
+const isFree = async (port: number): Promise<boolean> => {
+  const probe = createServer()
+  try {
+    await once(probe.listen(port, host), "listening")
+  } catch {
+    return false
+  }
   probe.close()
   await once(probe, "close")
-  if (address === null || typeof address === "string") throw new Error("no free port on loopback")
-  return address.port
+  return true
 }

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process"
 import { createRequire } from "node:module"
-import { createServer } from "node:net"
 import * as path from "node:path"
 
 import * as Sdk from "@aws-sdk/client-kinesis"
@@ -13,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
+import { freePort } from "../../../scripts/servers/loopback.ts"
 import * as Fetcher from "../src/Fetcher.ts"
 import * as EnhancedFanOut from "../src/fetcher/EnhancedFanOut.ts"
 import * as Polling from "../src/fetcher/Polling.ts"
@@ -22,17 +22,9 @@ import * as KinesisClient from "../src/KinesisClient.ts"
 const shardId = "shardId-000000000000"
 const credentials = { accessKeyId: "local", secretAccessKey: "local" }
 
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
-
 /** A process of its own for each test: a subscription that its client left is never freed. It hears SIGKILL alone. */
 const kinesisLocal = Effect.gen(function* () {
-  const [tls, plain] = [yield* freePort, yield* freePort]
+  const [tls, plain] = yield* Effect.promise(() => Promise.all([freePort(), freePort()]))
   const main = createRequire(import.meta.url).resolve("kinesis-local/main.js")
   yield* Effect.acquireRelease(
     Effect.sync(() =>
