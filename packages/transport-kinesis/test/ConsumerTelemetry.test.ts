@@ -6,20 +6,11 @@ import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as ConsumerTelemetry from "../src/ConsumerTelemetry.ts"
+import { none } from "../src/kinesisConsumer/ConsumerEvent.ts"
 import type { Stats } from "../src/kinesisConsumer/ConsumerEvent.ts"
 import { later, noted, recorder, start, until, world } from "./kinesisConsumer/World.ts"
 
-const stats = (partial: Partial<Stats>): Stats => ({
-  batches: 0,
-  settled: 0,
-  held: 0,
-  checkpoints: 0,
-  checkpointFailures: 0,
-  fetchFailures: 0,
-  fenced: 0,
-  behind: new Map(),
-  ...partial
-})
+const stats = (partial: Partial<Stats>): Stats => ({ ...none, behind: new Map(), ...partial })
 
 const whose = { stream: "s", application: "a" }
 
