@@ -20,7 +20,7 @@ interface Turn extends Slice {
 
 const shards = 4
 const keys = 1000
-/** Until the code of every contestant is compiled: with half a slice the table showed who has more of it, and not what it costs. */
+/** Until the code of every contestant is compiled: the first slices of a publisher take up to twice the CPU of later ones. */
 const warmSlices = 6
 
 /** Publishing in order, without, and in aggregates, beside the SDK alone, onto the embedded stream; prints a table. */

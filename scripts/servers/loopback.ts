@@ -10,13 +10,10 @@ const lowest = 11_000
 const highest = 32_000
 
 /** A port that was free a moment ago. Another process could take it before the server does; then the start fails and says so. */
-export const freePort = async (below = highest): Promise<number> => {
-  for (let tries = 0; tries < 100; tries++) {
-    const port = lowest + Math.floor(Math.random() * (below - lowest))
-    // oxlint-disable-next-line no-await-in-loop -- one that is free is enough
-    if (await isFree(port)) return port
-  }
-  throw new Error("no free port on loopback")
+export const freePort = async (below = highest, tries = 100): Promise<number> => {
+  if (tries === 0) throw new Error("no free port on loopback")
+  const port = lowest + Math.floor(Math.random() * (below - lowest))
+  return (await isFree(port)) ? port : freePort(below, tries - 1)
 }
 
 const isFree = async (port: number): Promise<boolean> => {

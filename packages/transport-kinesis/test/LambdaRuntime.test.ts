@@ -49,6 +49,19 @@ describe("a function under AWS's own runtime client", () => {
     })
   )
 
+  it.live("regression: what it printed before its answer is heard before it", () =>
+    Effect.gen(function* () {
+      let printed = ""
+      const runtime = yield* LambdaRuntime.start({ ...options, onOutput: (text) => (printed += text) })
+      for (let call = 0; call < 200; call++) {
+        const line = `${call}/${"x".repeat(50_000)}\n`
+        printed = ""
+        yield* Effect.promise(() => runtime.invoke({ print: line }))
+        assert.strictEqual(printed.length, line.length, `call ${call}`)
+      }
+    })
+  )
+
   it.live("gets a new environment after it exited or overran its time", () =>
     Effect.gen(function* () {
       const runtime = yield* LambdaRuntime.start({ ...options, timeout: "300 millis" })
